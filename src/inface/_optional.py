@@ -1,0 +1,38 @@
+"""The only place from which optional packages are imported."""
+
+import importlib
+from types import ModuleType
+
+from inface.errors import MissingDependencyError
+
+# module name -> extra of this package that brings it
+_EXTRAS = {
+    "viser": "viewer",
+    "pyvista": "render",
+    "PIL": "render",
+    "imageio": "render",
+    "imageio_ffmpeg": "render",
+    "torch": "train",
+    "safetensors": "train",
+    "igl": "registration",
+    "yaml": "registration",
+    "dask": "distributed",
+    "distributed": "distributed",
+    "skimage": "build",
+    "gpytoolbox": "build",
+}
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """Import an optional module, e.g. `require("torch.nn", "training an autoencoder")`.
+
+    Raises `MissingDependencyError` with the install line when the package is absent.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        extra = _EXTRAS[module.split(".")[0]]
+        raise MissingDependencyError(
+            f"{purpose} needs the package '{module.split('.')[0]}', which is not installed; "
+            f"install it with: pip install 'inface[{extra}]'"
+        ) from error

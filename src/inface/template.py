@@ -1,0 +1,60 @@
+"""One topology as one object: mesh, landmarks, regions, mirror pairs, unit, and the hash that names it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from inface._validate import IntArray
+from inface.mesh import Mesh
+
+
+def topology_hash(vertex_count: int, triangles: IntArray) -> str:
+    """Name of a topology: the same for any order of the triangles and any rotation of their corners.
+
+    Reversed winding gives another hash, so that an inside-out mesh can be told by hashing `triangles[:, ::-1]`.
+    """
+    corners = np.asarray(triangles, np.int64)
+    start = corners.argmin(1)
+    rows = np.arange(len(corners))
+    rolled = np.stack([corners[rows, (start + k) % 3] for k in range(3)], 1)
+    ordered = rolled[np.lexsort(rolled.T[::-1])]
+    digest = hashlib.sha256(f"{vertex_count}:".encode() + ordered.astype("<i4").tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A mesh that others correspond to, with what is known of its vertices.
+
+    Attributes:
+        mesh: the template's own shape, `(V, 3)` in `unit`, x to the subject's left, y up, z forward.
+        landmarks: name -> vertex id. Paired landmarks end in `_l` / `_r` (the subject's side).
+        regions: name -> ascending vertex ids.
+        mirror: `(V,)` id of each vertex's partner on the other side, or None when unknown.
+        unit: "mm", "cm" or "m".
+    """
+
+    mesh: Mesh
+    landmarks: Mapping[str, int] = field(default_factory=dict)
+    regions: Mapping[str, IntArray] = field(default_factory=dict)
+    mirror: IntArray | None = None
+    unit: str = "mm"
+
+    def __post_init__(self) -> None:
+        count = len(self.mesh.vertices)
+        for name, index in self.landmarks.items():
+            if not 0 <= index < count:
+                raise ValueError(f"landmark '{name}': vertex {index} outside [0, {count})")
+        for name, ids in self.regions.items():
+            if len(ids) and not (0 <= np.min(ids) and np.max(ids) < count):
+                raise ValueError(f"region '{name}': a vertex index lies outside [0, {count})")
+        if self.mirror is not None and not np.array_equal(self.mirror[self.mirror], np.arange(count)):
+            raise ValueError("mirror: the partner of a vertex's partner must be the vertex itself")
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of the topology; see `topology_hash`."""
+        return topology_hash(len(self.mesh.vertices), self.mesh.triangles)
