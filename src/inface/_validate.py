@@ -43,9 +43,8 @@ def triangles(name: str, value: ArrayLike, vertex_count: int) -> IntArray:
     array = np.asarray(value)
     if array.size == 0:
         array = np.zeros((0, 3), np.int32)
-    if array.dtype.kind not in "iu":
-        if array.dtype.kind != "f" or not np.array_equal(array, np.round(array)):
-            raise ValueError(f"{name}: expected whole numbers, got dtype {array.dtype}")
+    if array.dtype.kind not in "iu" and not (array.dtype.kind == "f" and np.array_equal(array, np.round(array))):
+        raise ValueError(f"{name}: expected whole numbers, got dtype {array.dtype}")
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"{name}: expected shape (T, 3), got {array.shape}")
     if array.size:

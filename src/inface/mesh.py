@@ -1,6 +1,6 @@
 """The frozen triangle mesh: vertices, triangles, colours, landmarks."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +33,7 @@ class Mesh:
     def __init__(
         self, vertices: ArrayLike, triangles: ArrayLike, colors: ArrayLike | None = None, landmarks=None
     ) -> None:
-        points = _validate.floats(
-            "vertices", np.zeros((0, 3)) if np.size(vertices) == 0 else vertices, (None, 3)
-        )
+        points = _validate.floats("vertices", np.zeros((0, 3)) if np.size(vertices) == 0 else vertices, (None, 3))
         if points.ndim != 2:
             raise ValueError(f"vertices: expected shape (V, 3), got {points.shape}")
         if np.isinf(points).any():
@@ -43,9 +41,7 @@ class Mesh:
         if colors is not None:
             colors = _validate.finite("colors", _validate.floats("colors", colors, (len(points), 3)))
             if colors.size and (colors.min() < 0 or colors.max() > 1):
-                raise ValueError(
-                    f"colors: expected numbers in [0, 1], got {colors.min():g} to {colors.max():g}"
-                )
+                raise ValueError(f"colors: expected numbers in [0, 1], got {colors.min():g} to {colors.max():g}")
         if landmarks is not None and not isinstance(landmarks, LandmarkSet):
             if hasattr(landmarks, "items"):
                 landmarks = LandmarkSet.of(landmarks)
@@ -63,11 +59,11 @@ class Mesh:
 
     def with_colors(self, colors: ArrayLike | None) -> "Mesh":
         """The same mesh in other colours."""
-        return replace(self, colors=colors)
+        return Mesh(self.vertices, self.triangles, colors, self.landmarks)
 
     def with_landmarks(self, landmarks) -> "Mesh":
         """The same mesh with other landmarks."""
-        return replace(self, landmarks=landmarks)
+        return Mesh(self.vertices, self.triangles, self.colors, landmarks)
 
     @classmethod
     def load(cls, path: str | Path) -> "Mesh":

@@ -49,7 +49,7 @@ class Template:
             if not 0 <= index < count:
                 raise ValueError(f"landmark '{name}': vertex {index} outside [0, {count})")
         for name, ids in self.regions.items():
-            if len(ids) and not (0 <= np.min(ids) and np.max(ids) < count):
+            if len(ids) and not (np.min(ids) >= 0 and np.max(ids) < count):
                 raise ValueError(f"region '{name}': a vertex index lies outside [0, {count})")
         if self.mirror is not None and not np.array_equal(self.mirror[self.mirror], np.arange(count)):
             raise ValueError("mirror: the partner of a vertex's partner must be the vertex itself")

@@ -30,9 +30,7 @@ class Similarity:
         if not self.scale > 0:
             raise ValueError(f"scale: expected a positive number, got {self.scale}")
         object.__setattr__(self, "rotation", rotation)
-        object.__setattr__(
-            self, "translation", finite("translation", floats("translation", self.translation, (3,)))
-        )
+        object.__setattr__(self, "translation", finite("translation", floats("translation", self.translation, (3,))))
 
     def apply(self, points: FloatArray) -> FloatArray:
         """Transform points `(..., 3)`."""
@@ -74,27 +72,21 @@ def procrustes(source: FloatArray, target: FloatArray, *, scale: bool = False, w
     source = finite("source", floats("source", source, (None, 3)))
     target = finite("target", floats("target", target, (None, 3)))
     if source.shape != target.shape or len(source) < 3:
-        raise ValueError(
-            f"expected two sets of at least 3 corresponding points, got {source.shape} and {target.shape}"
-        )
+        raise ValueError(f"expected two sets of at least 3 corresponding points, got {source.shape} and {target.shape}")
     w = np.ones(len(source)) if weights is None else np.asarray(weights, float)
     w = w / w.sum()
     source_mean, target_mean = w @ source, w @ target
     a, b = source - source_mean, target - target_mean
     u, s, vt = np.linalg.svd((b * w[:, None]).T @ a)
     if s[1] <= 1e-12 * max(s[0], 1e-300):
-        raise ValueError(
-            "the points lie on one line or in one place, so no rotation can be found; give others"
-        )
+        raise ValueError("the points lie on one line or in one place, so no rotation can be found; give others")
     flip = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
     rotation = (u * flip) @ vt
     factor = float((s * flip).sum() / (w @ (a * a).sum(1))) if scale else 1.0
     return Similarity(rotation, target_mean - factor * (rotation @ source_mean), factor)
 
 
-def generalised_procrustes(
-    shapes: FloatArray, *, tolerance: float = 1e-6, iterations: int = 50
-) -> FloatArray:
+def generalised_procrustes(shapes: FloatArray, *, tolerance: float = 1e-6, iterations: int = 50) -> FloatArray:
     """Rigidly align shapes `(N, V, 3)` to their common mean, size kept [gower1975]; returns the aligned copy.
 
     The mean keeps the pose of the first shape. Raises `ConvergenceError` when the mean does not settle.
@@ -109,6 +101,4 @@ def generalised_procrustes(
         change, mean = float(np.abs(new - mean).max()), new
         if change < tolerance * max(float(np.abs(mean).max()), 1e-300):
             return aligned
-    raise ConvergenceError(
-        f"generalised Procrustes did not settle in {iterations} rounds (last change {change:.2g})"
-    )
+    raise ConvergenceError(f"generalised Procrustes did not settle in {iterations} rounds (last change {change:.2g})")

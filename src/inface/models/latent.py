@@ -31,9 +31,7 @@ class LatentSpace:
         end = 0
         for name, block in self.blocks.items():
             if not (end <= block.start < block.stop <= len(mean)):
-                raise ValueError(
-                    f"block '{name}': [{block.start}, {block.stop}) does not fit in [{end}, {len(mean)})"
-                )
+                raise ValueError(f"block '{name}': [{block.start}, {block.stop}) does not fit in [{end}, {len(mean)})")
             end = block.stop
         object.__setattr__(self, "mean", mean)
         object.__setattr__(self, "std", std)
