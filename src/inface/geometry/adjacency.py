@@ -12,20 +12,29 @@ from inface._validate import BoolArray, FloatArray, IntArray
 
 def edges(triangles: IntArray) -> IntArray:
     """The unique undirected edges `(E, 2)`, lower index first, in ascending order."""
-    return _unique_edges(triangles)[0]
+    return _pairs(edge_counts(triangles))
 
 
 def adjacency(triangles: IntArray, vertex_count: int) -> sparse.csr_array:
-    """Symmetric `(V, V)` matrix, float64, with 1 where two vertices share an edge and nothing on the diagonal."""
-    pairs = edges(triangles)
-    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=(vertex_count, vertex_count))
+    """Symmetric `(V, V)` matrix, float64, with 1 where two vertices share an edge and nothing on the diagonal.
+
+    The column indices of each row are ascending.
+    """
+    counts = edge_counts(triangles, vertex_count)
+    return sparse.csr_array((np.ones(counts.nnz), counts.indices, counts.indptr), shape=counts.shape)
+
+
+def edge_counts(triangles: IntArray, vertex_count: int | None = None) -> sparse.csr_array:
+    """Symmetric `(V, V)` int32 matrix: how many triangles use the edge between two vertices."""
+    start, end = _directed_edges(triangles)
+    size = vertex_count if vertex_count is not None else int(max(start.max(initial=-1), end.max(initial=-1))) + 1
+    rows, columns = np.concatenate([start, end]), np.concatenate([end, start])
+    return sparse.coo_array((np.ones(len(rows), np.int32), (rows, columns)), shape=(size, size)).tocsr()
 
 
 def neighbours(triangles: IntArray, vertex_count: int) -> list[IntArray]:
     """For each vertex the ascending ids of its neighbours."""
     matrix = adjacency(triangles, vertex_count)
-    matrix.sort_indices()
     return np.split(matrix.indices, matrix.indptr[1:-1])
 
 
@@ -43,8 +52,12 @@ def referenced(triangles: IntArray, vertex_count: int) -> BoolArray:
 
 def border_edges(triangles: IntArray) -> IntArray:
     """Directed edges `(B, 2)` that one triangle alone uses, in that triangle's direction."""
-    _, inverse, counts, directed = _unique_edges(triangles)
-    return directed[counts[inverse] == 1]
+    counts = edge_counts(triangles)
+    rim = _pairs(counts, counts.data == 1)
+    start, end = _directed_edges(triangles)
+    size = np.int64(counts.shape[0])
+    on_rim = np.isin(np.minimum(start, end) * size + np.maximum(start, end), rim[:, 0] * size + rim[:, 1])
+    return np.stack([start[on_rim], end[on_rim]], 1)
 
 
 def border_loops(triangles: IntArray) -> list[IntArray]:
@@ -99,11 +112,18 @@ def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
     return np.divide(total, length, out=np.zeros_like(total), where=length > 0)
 
 
-def _unique_edges(triangles: IntArray) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Unique edges, the index of each directed edge among them, their counts, and the directed edges `(3T, 2)`."""
-    corners = np.asarray(triangles, np.int64).reshape(-1, 3)
-    directed = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-    directed = directed[directed[:, 0] != directed[:, 1]]
-    base = int(directed.max()) + 1 if len(directed) else 1
-    keys, inverse, counts = np.unique(directed.min(1) * base + directed.max(1), return_inverse=True, return_counts=True)
-    return np.stack([keys // base, keys % base], 1), inverse, counts, directed
+def _directed_edges(triangles: IntArray) -> tuple[IntArray, IntArray]:
+    """Start and end of the three edges of every triangle, those from a vertex to itself left out."""
+    corners = np.asarray(triangles).reshape(-1, 3)
+    start, end = corners.T.reshape(-1), corners[:, [1, 2, 0]].T.reshape(-1)
+    proper = start != end
+    return (start, end) if proper.all() else (start[proper], end[proper])
+
+
+def _pairs(matrix: sparse.csr_array, keep: BoolArray | None = None) -> IntArray:
+    """Rows and columns `(E, 2)` of the stored entries above the diagonal, of those in `keep` if given."""
+    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    above = rows < matrix.indices
+    if keep is not None:
+        above &= keep
+    return np.stack([rows[above], matrix.indices[above]], 1)
