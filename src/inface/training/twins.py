@@ -47,6 +47,8 @@ class Twins:
         self.months = months
         self.factors = factors
         self.code = np.zeros(len(coefficients)) if months is None else factors.growth.code(months)
+        values, vectors = np.linalg.eigh(np.cov(factors.subject_means.T))
+        self.spread, self.gauss = (vectors * np.sqrt(values.clip(0))).T, 0.5
         order = np.argsort(subject, kind="stable")
         counts = np.bincount(subject, minlength=len(factors.subjects))
         first = np.concatenate([[0], np.cumsum(counts)])[:-1]
@@ -71,7 +73,9 @@ class Twins:
 
         def shift(partial: bool):
             j, k, m = (random.integers(0, len(means), size) for _ in range(3))
-            replaced = means[j] - means[child]
+            fresh = (random.random(size) < self.gauss)[:, None]
+            drawn = random.standard_normal((size, len(self.spread))) @ self.spread
+            replaced = np.where(fresh, drawn, means[j]) - means[child]
             if not partial:
                 return replaced * (random.random(size) < 0.8)[:, None]
             along, across = random.uniform(-0.3, 1.0, size), random.uniform(0.0, 0.7, size)
