@@ -27,6 +27,7 @@ _PUBLIC = {
     "Population": "inface.population",
     "Similarity": "inface.transforms",
     "Template": "inface.template",
+    "get_measurement_corrected_meshes": "inface.models",
     "load_default_model": "inface.embedded",
     "load_model": "inface.models",
 }

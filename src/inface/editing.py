@@ -1,4 +1,4 @@
-"""Edits of latent codes and meshes on plain arrays: put a block, keep the detail, carry landmarks along."""
+"""Edits of latent codes and vertices on plain arrays: put a block, weaken an expression, keep the detail."""
 
 import numpy as np
 
@@ -37,16 +37,3 @@ def with_detail(scan: FloatArray, own: FloatArray, edited: FloatArray) -> FloatA
     """`scan + edited - own`, all `(V, 3)`: the edit's change put on the scan, so that what the model cannot
     express (`scan - own`) stays."""
     return scan + (edited.astype(np.float64) - own)
-
-
-def carried(points: FloatArray, before: FloatArray, after: FloatArray) -> FloatArray:
-    """Landmarks `(L, 3)` moved with the surface: each by the displacement of its nearest vertex; NaN stays NaN.
-
-    `before` and `after` are the surface's vertices `(V, 3)`.
-    """
-    moved = np.array(points)
-    for i, point in enumerate(points):
-        if np.isfinite(point).all():
-            nearest = np.nanargmin(((before - point) ** 2).sum(1))
-            moved[i] += after[nearest] - before[nearest]
-    return moved

@@ -9,14 +9,18 @@ from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import Network
 from inface.models.pca import PCAMorphableModel
+from inface.models.regression import AttributeRegressor, LinearRegressor, get_measurement_corrected_meshes
 
 __all__ = [
     "AEMorphableModel",
     "AgeCalibration",
+    "AttributeRegressor",
     "LatentSpace",
+    "LinearRegressor",
     "MorphableModel",
     "Network",
     "PCAMorphableModel",
+    "get_measurement_corrected_meshes",
     "load_model",
 ]
 

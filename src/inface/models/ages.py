@@ -78,6 +78,11 @@ class AgeCalibration:
             raise ValueError("age calibration: the age codes do not rise with age")
         return cls(direction, at[rising], np.exp(curve[rising]) - 2.0)
 
+    @property
+    def months_range(self) -> tuple[float, float]:
+        """The youngest and the oldest calibrated age in months."""
+        return float(self.months[0]), float(self.months[-1])
+
     def code(self, block: FloatArray) -> FloatArray:
         """Age code `(...,)` of an age block `(..., w)`."""
         return np.asarray(block, np.float64) @ self.direction

@@ -88,6 +88,10 @@ class AEMorphableModel(MorphableModel):
         codes = self._codes(latent)
         return self.decoder.decode(codes, self.offset).reshape(*codes.shape[:-1], -1, 3)
 
+    @property
+    def is_linear(self) -> bool:
+        return self.decoder.linear or len(self.decoder.weights) == 1
+
     def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         flat = self._centred(vertices)
         out = np.zeros((*flat.shape[:-1], len(self.latent)), self.dtype)

@@ -223,6 +223,18 @@ class MorphableModel(BlockEdits, ABC):
         """`n` random meshes; see `sample_latents`."""
         return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
 
+    @property
+    @abstractmethod
+    def is_linear(self) -> bool:
+        """True when `decode` is a matrix product and a mean, so that modes add up (morph targets)."""
+
+    def mode_offsets(self, count: int, deviations: float = 1) -> FloatArray:
+        """`(count, V, 3)`: what `deviations` standard deviations of each of the first latent entries move."""
+        if not 0 <= count <= len(self.latent):
+            raise ValueError(f"count: expected 0 to {len(self.latent)} modes, got {count}")
+        steps = deviations * np.diag(np.asarray(self.latent_std, np.float64))[:count]
+        return self.decode(self.latent_mean + steps) - self.decode(self.latent_mean)
+
     @abstractmethod
     def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and

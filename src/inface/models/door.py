@@ -99,7 +99,7 @@ def _vertices(template: Template, shape) -> FloatArray:
     """Vertices `(..., V, 3)` in their own float type; the wrong count is a `CorrespondenceError`."""
     if isinstance(shape, Mesh):
         vertices = shape.vertices
-        if getattr(shape, "source_format", None) == "stl":
+        if not shape.correspondence:
             raise CorrespondenceError(
                 "the mesh comes from an STL file, which stores loose triangles and no vertex order, so its vertices "
                 "cannot correspond to the model's; use a PLY or OBJ file"

@@ -186,15 +186,14 @@ class BlockEdits(ABC):
     def _result(self, arrival: door.Arrival, edited: FloatArray, own: FloatArray | None) -> Mesh:
         """The mesh of an edited code, in the frame it came in; with `own`, the code the detail is measured from."""
         if own is None:
-            vertices = np.asarray(self.decode(edited), np.float64)
+            vertices: FloatArray = np.asarray(self.decode(edited), np.float64)
         else:
             after, before = self.decode(np.stack([edited, own]))
             vertices = editing.with_detail(arrival.vertices, before, after)
         vertices = arrival.home(vertices)
-        mesh = arrival.mesh
-        if mesh is None:
+        if arrival.mesh is None:
             return Mesh(vertices, self.template.mesh.triangles)
-        landmarks = mesh.landmarks
-        if landmarks is not None:
-            landmarks = landmarks.with_points(editing.carried(landmarks.points, mesh.vertices, vertices))
-        return Mesh(vertices, self.template.mesh.triangles, mesh.colors, landmarks)
+        moved = arrival.mesh.with_vertices(vertices)
+        if len(moved.triangles):
+            return moved
+        return Mesh(moved.vertices, self.template.mesh.triangles, moved.colors, moved.landmarks)

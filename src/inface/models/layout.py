@@ -167,7 +167,7 @@ def _extras(file: ModelFile) -> dict[str, Any]:
         out["colors"] = file["colors"]
     if "indices" in file:
         out["regions"] = _flat(file["indices"])
-    own = file.get("inface", {})
+    own: Any = file.get("inface", {})
     if "blocks" in own:
         out["blocks"] = {name: slice(*ends) for name, ends in json.loads(own["blocks"]).items()}
     if "landmarks" in own:

@@ -16,10 +16,8 @@ def stored_floats(name: str, value) -> FloatArray:
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    if array.dtype.kind in "iu" or array.dtype.itemsize > 8:
-        wanted = np.float64
-    else:
-        wanted = np.float32 if array.dtype.itemsize < 8 else np.float64
+    single = array.dtype.kind == "f" and array.dtype.itemsize < 8
+    wanted = np.dtype(np.float32 if single else np.float64)
     array = finite(name, np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)).view()
     array.flags.writeable = False
     return array

@@ -84,6 +84,10 @@ class PCAMorphableModel(MorphableModel):
         flat += self.mean_flat
         return flat.reshape(*codes.shape[:-1], -1, 3)
 
+    @property
+    def is_linear(self) -> bool:
+        return True
+
     def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         flat = self._centred(vertices)
         batch = flat.reshape(-1, flat.shape[-1])
