@@ -155,10 +155,11 @@ def _freedom(weights: FloatArray) -> float:
     return float(1.0 - (weights**2).sum())
 
 
-def _keep(values: FloatArray, total: float, wanted: int | float, rank: int) -> int:
+def _keep(values: FloatArray, total: float, wanted: int | float, rank: int, mean: FloatArray, dtype: type) -> int:
     """How many of the descending eigenvalues to keep; those at the level of rounding never."""
     real = min(rank, int((values > 1e-10 * max(values[0], 0)).sum()))
-    if real == 0 or not total > 0:
+    rounding = 4 * np.finfo(dtype).eps * np.abs(mean).max()
+    if real == 0 or not total > len(mean) * rounding**2:
         raise ValueError("all shapes are equal, so there is no variation to model; give shapes that differ")
     if isinstance(wanted, int):
         return min(wanted, real)
@@ -208,7 +209,7 @@ def _exact(rows: FloatArray, wanted: int | float, weights: FloatArray) -> Princi
     gram /= _freedom(weights)
     total = float(np.trace(gram))
     values, vectors = _top(gram, wanted)
-    keep = _keep(values, total, wanted, count - 1)
+    keep = _keep(values, total, wanted, count - 1, mean, dtype)
     values, vectors = values[:keep], vectors[:, :keep]
     components = np.empty((keep, dimension), dtype)
     scaled = (vectors / np.sqrt(values * _freedom(weights))).T.astype(dtype)
@@ -230,7 +231,7 @@ def _exact_covariance(rows: FloatArray, wanted: int | float, weights: FloatArray
     covariance /= _freedom(weights)
     total = float(np.trace(covariance))
     values, vectors = _top(covariance, wanted)
-    keep = _keep(values, total, wanted, dimension)
+    keep = _keep(values, total, wanted, dimension, mean, _work_dtype(rows))
     components = np.ascontiguousarray(vectors[:, :keep].T.astype(_work_dtype(rows)))
     return PrincipalComponents(mean, _signed(components), values[:keep], total, count)
 
@@ -273,7 +274,7 @@ def _randomised(
             part = ((rows[block] - mean) * np.sqrt(weights[block] / _freedom(weights))[:, None]).astype(dtype)
             image += part.T @ (part @ basis)
         values, rotation = _top(basis.T @ image, width)
-        keep = _keep(values, total, wanted, count - 1)
+        keep = _keep(values, total, wanted, count - 1, mean, dtype)
         if np.abs(values - before)[:keep].max() <= 1e-8 * values[0]:
             if isinstance(wanted, float) and values[:keep].sum() < wanted * total * (1 - 1e-6) and keep == width:
                 raise ValueError(
