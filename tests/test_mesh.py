@@ -45,7 +45,7 @@ def sphere():
         ((TRIANGLE, [[0, 1, 1.5]]), "triangles: expected whole numbers"),
         ((TRIANGLE[:, :2], []), r"vertices: expected shape \(..., any, 3\), got \(3, 2\)"),
         ((TRIANGLE[None], []), r"vertices: expected shape \(V, 3\), got \(1, 3, 3\)"),
-        ((TRIANGLE * np.inf, []), "vertices: expected finite numbers or NaN"),
+        ((TRIANGLE + np.inf, []), "vertices: expected finite numbers or NaN"),
         ((TRIANGLE, [], np.zeros((2, 3))), r"colors: expected shape \(..., 3, 3\), got \(2, 3\)"),
         ((TRIANGLE, [], np.full((3, 3), 255)), r"colors: expected numbers in \[0, 1\], got 255"),
         ((TRIANGLE, [], np.full((3, 3), np.nan)), "colors: expected finite"),
