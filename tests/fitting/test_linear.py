@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inface.fitting import LinearFitter
 from inface.fitting.basis import BLOCK, CoordinateBasis
 

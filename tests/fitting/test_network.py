@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from inface.fitting import NetworkFitter
 from scipy.optimize import least_squares
+
+from inface.fitting import NetworkFitter
 
 V = 200
 WIDTHS = (6, 12, 20)
@@ -74,7 +75,7 @@ def test_noisy_shapes_reach_the_minimum_that_scipy_reaches(noise):
 
 def test_a_linear_decoder_is_the_linear_posterior():
     model = decoder(slope=1.0)
-    weights, biases, _, mean, m, s = model
+    weights, _, _, _, m, s = model
     mesh = decode(model, latents(model, 1)[0]) + np.random.default_rng(3).normal(size=(V, 3))
     sigma, rows = 0.8, np.repeat(KNOWN, 3)
     whole = weights[2] @ weights[1] @ weights[0]

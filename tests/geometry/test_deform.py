@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inface._cache import Recent
 from inface.errors import ConvergenceError
 from inface.geometry.deform import SmoothFill, uniform_adjacency

@@ -1,7 +1,7 @@
 """Smooth fills of the unknown part of a field over a mesh: harmonic, and the smoother biharmonic.
 
-With A the vertex adjacency (0/1, each neighbour once) and D the diagonal of degrees, the harmonic fill has zero umbrella
-(uniform, 1/degree) Laplacian `h - D^-1 A h` at every unknown vertex; multiplied by the degree that is the symmetric
+With A the vertex adjacency (0/1, each neighbour once) and D the diagonal of degrees, the harmonic fill has zero
+umbrella (uniform, 1/degree) Laplacian `h - D^-1 A h` at every unknown vertex; multiplied by the degree that is the symmetric
 system `(D - A)_uu h_u = A_uk h_k` over the unknown vertices alone. The biharmonic fill minimises the squared umbrella
 Laplacian, weighted by the degree, over all vertices: `Q = (D - A) D^-1 (D - A)`, `Q_uu h_u = -Q_uk h_k`. It leaves
 the known part with a continuous slope, where the harmonic one may crease.
