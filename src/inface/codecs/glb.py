@@ -15,7 +15,7 @@ import numpy as np
 
 from inface._validate import FloatArray, IntArray, finite, floats
 from inface.codecs.files import atomic_write
-from inface.codecs.mesh_data import MeshData, fans
+from inface.codecs.mesh_data import MeshData, MeshLike, fans
 from inface.errors import FormatError
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -24,13 +24,13 @@ _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _MILLIMETRES = 1000.0  # in a metre
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write one mesh without morph targets."""
     _write(stream, data, np.zeros((0, *data.vertices.shape)), ())
 
 
 def write_glb_morphs(
-    path: str | Path, base: MeshData, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
+    path: str | Path, base: MeshLike, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
 ) -> None:
     """Write a mesh with morph targets ("shape keys" in Blender), atomically.
 
@@ -55,7 +55,7 @@ def write_glb_morphs(
 
 
 def _write(
-    stream: BinaryIO, data: MeshData, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
+    stream: BinaryIO, data: MeshLike, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
 ) -> None:
     for what, array in (("vertices", data.vertices), ("targets", targets)):
         try:

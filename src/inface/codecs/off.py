@@ -4,7 +4,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from inface.codecs.mesh_data import MeshData, fans, unit_colors
+from inface.codecs.mesh_data import MeshData, MeshLike, fans, unit_colors
 from inface.errors import FormatError
 
 
@@ -41,7 +41,7 @@ def parse(content: bytes) -> MeshData:
     return MeshData(vertices, fans(counts, corners), colors, format="OFF")
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write OFF, or COFF where there are colours (0..1 with opacity 1); numbers come back bit for bit."""
     table, ending, head = data.vertices, "", "OFF"
     if data.colors is not None:
