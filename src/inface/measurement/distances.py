@@ -47,7 +47,7 @@ def landmark_pairs(measure: str, landmarks: Mapping[str, int]) -> list[tuple[int
         return [(landmarks[ends[0]], landmarks[ends[1]])]
     sides = []
     for side in ("_l", "_r"):
-        names = [end if end in landmarks else end + side for end in ends]
+        names = [end if end in landmarks or end.endswith(("_l", "_r")) else end + side for end in ends]
         missing = [name for name in names if name not in landmarks]
         if missing:
             raise KeyError(f"measure '{measure}' needs the landmark '{missing[0]}'; there are: {', '.join(landmarks)}")
