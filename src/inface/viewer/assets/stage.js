@@ -10,7 +10,7 @@ out vec3 n, eye, base;
 void main() {
   vec4 p = camera * vec4(position, 1.0);
   n = mat3(camera) * normal; eye = -p.xyz; base = mix(clay, color, colored);
-  gl_Position = projection * p;
+  gl_Position = projection * p; gl_PointSize = 2.5;
 }`;
 
 const FRAGMENT_SHADER = `#version 300 es
@@ -120,9 +120,11 @@ class Stage {
         if (x > high[k]) high[k] = x;
       }
     }
-    if (!(high[0] >= low[0])) { this.centre = [0, 0, 0]; this.radius = 1; return; }
+    if (!(high[0] >= low[0])) { this.centre = [0, 0, 0]; this.radius = this.halfWidth = this.halfHeight = 1; return; }
     this.centre = low.map((x, k) => (x + high[k]) / 2);
-    this.radius = Math.max(Math.hypot(...low.map((x, k) => high[k] - x)) / 2, 1e-6);
+    const [x, y, z] = low.map((value, k) => (high[k] - value) / 2);
+    this.radius = Math.max(Math.hypot(x, y, z), 1e-6);
+    this.halfWidth = Math.max(x, z, 0.3 * this.radius); this.halfHeight = Math.max(y, 0.3 * this.radius);
   }
 
   changed(body) { const gpu = this.buffers.get(body); if (gpu) gpu.stale = true; this.redraw(); }
@@ -195,7 +197,8 @@ class Stage {
   }
 
   matrices(aspect) {
-    const half = Math.tan(0.21), distance = 1.02 * this.radius / (Math.sin(0.21) * Math.min(1, aspect)) / this.zoom;
+    const half = Math.tan(0.21), size = 1.08 * Math.max(this.halfHeight, this.halfWidth / aspect);
+    const distance = (size / half + 0.6 * this.halfWidth) / this.zoom;
     const cy = Math.cos(this.yaw), sy = Math.sin(this.yaw), cp = Math.cos(this.pitch), sp = Math.sin(this.pitch);
     // rows: right, up, towards the viewer; yaw > 0 shows the subject's left side, pitch > 0 looks down
     const r = [cy, 0, -sy, -sp * sy, cp, -sp * cy, cp * sy, sp, cp * cy];
@@ -250,6 +253,11 @@ class Stage {
     if (!gpu.color) gl.disableVertexAttribArray(2);
     gl.uniform1f(this.at.opacity, opacity);
     gl.uniform1f(this.at.flatness, 0);
+    if (!body.topology.triangles.length) {       // a bare point cloud
+      gl.uniform1f(this.at.flatness, 1);
+      gl.drawArrays(gl.POINTS, 0, body.positions.length / 3);
+      return;
+    }
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, shared.triangles);
     if (opacity < 1) { gl.enable(gl.BLEND); gl.blendFuncSeparate(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA, gl.ONE, gl.ONE_MINUS_SRC_ALPHA); }
     gl.enable(gl.POLYGON_OFFSET_FILL); gl.polygonOffset(1, 1);
