@@ -91,7 +91,10 @@ class Output:
 def stems(paths: Sequence[Path]) -> list[str]:
     """A distinct name for each path: its stem, with the parent's name in front where stems repeat."""
     names = [p.stem for p in paths]
-    unique = [n if names.count(n) == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}" for n, p in zip(names, paths, strict=True)]
+    unique = [
+        n if names.count(n) == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}"
+        for n, p in zip(names, paths, strict=True)
+    ]
     if len(set(unique)) != len(unique):
         raise InfaceError("two inputs would write the same result; process their folders one after the other")
     return unique

@@ -9,9 +9,9 @@ from typing import BinaryIO
 import numpy as np
 
 from inface import _validate
-from inface.codecs import ply
+from inface.codecs import glb, mesh_json, obj, off, ply, stl
 from inface.codecs.files import atomic_write
-from inface.codecs.mesh_data import MeshData
+from inface.codecs.mesh_data import MeshData, MeshLike
 from inface.errors import FormatError
 
 
@@ -22,10 +22,35 @@ class MeshFormat:
     name: str
     suffix: str
     parse: Callable[[bytes], MeshData]
-    dump: Callable[[BinaryIO, MeshData], None]
+    dump: Callable[[BinaryIO, MeshLike], None]
 
 
-MESH_FORMATS = {f.suffix: f for f in (MeshFormat("PLY", ".ply", ply.parse, ply.dump),)}
+MESH_FORMATS = {
+    f.suffix: f
+    for f in (
+        MeshFormat("PLY", ".ply", ply.parse, ply.dump),
+        MeshFormat("OBJ", ".obj", obj.parse, obj.dump),
+        MeshFormat("STL", ".stl", stl.parse, stl.dump),
+        MeshFormat("OFF", ".off", off.parse, off.dump),
+        MeshFormat("GLB", ".glb", glb.parse, glb.dump),
+        MeshFormat("JSON", ".json", mesh_json.parse, mesh_json.dump),
+    )
+}
+
+MESH_SUFFIXES = tuple(MESH_FORMATS)
+
+_MAGIC: dict[str, tuple[bytes, ...]] = {
+    ".ply": (b"ply\n", b"ply\r"),
+    ".glb": (b"glTF",),
+    ".off": (b"OFF", b"COFF"),
+    ".json": (b"{",),
+    ".obj": (b"# inface mesh:", b"v ", b"mtllib ", b"# Blender", b"# https://github.com/mikedh/trimesh"),
+}
+_NOT_MESHES = {
+    b"\x89HDF\r\n\x1a\n": "an HDF5 file; load a model with inface.load_model",
+    b"\x93NUMPY": "a numpy array; load it with numpy.load",
+    b"PK\x03\x04": "a zip archive (.npz or similar); unpack it first",
+}
 
 
 def read_mesh(path: str | Path) -> MeshData:
@@ -53,7 +78,7 @@ def read_mesh(path: str | Path) -> MeshData:
         raise FormatError(f"'{path}': damaged, or not a {by_suffix.name} file (nested too deeply)") from None
 
 
-def write_mesh(path: str | Path, data: MeshData) -> None:
+def write_mesh(path: str | Path, data: MeshLike) -> None:
     """Write a mesh in the format of the suffix (any case), atomically.
 
     Raises:
@@ -73,26 +98,21 @@ def _format_of(path: Path) -> MeshFormat:
 
 
 def _sniff(content: bytes) -> MeshFormat | None:
-    """The format the first bytes tell, None when they don't; raises for files that are no mesh for sure."""
-    head = content[:512]
-    for magic, what in _NOT_MESHES.items():
-        if head.startswith(magic):
-            raise FormatError(f"expected a mesh, but this is {what}")
-    if not head.strip():
+    """The format the contents tell, None when they don't; raises for files that are no mesh for sure."""
+    head = content[:512].lstrip()
+    if not head:
         raise FormatError("the file is empty")
+    for magic, what in _NOT_MESHES.items():
+        if content.startswith(magic):
+            raise FormatError(f"expected a mesh, but this is {what}")
     for suffix, magics in _MAGIC.items():
-        if head.lstrip().startswith(magics):
-            return MESH_FORMATS.get(suffix)
+        if head.startswith(magics):
+            return MESH_FORMATS[suffix]
+    if stl.is_binary(content) or (head.startswith(b"solid") and b"facet" in content[:2000]):
+        return MESH_FORMATS[".stl"]
+    if content[:1] == b"\x80":
+        raise FormatError("expected a mesh, but this looks like a pickle; those are never loaded, as they can run code")
     return None
-
-
-_MAGIC: dict[str, tuple[bytes, ...]] = {".ply": (b"ply\n", b"ply\r", b"ply ")}
-_NOT_MESHES = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file; load a model with inface.load_model",
-    b"\x80": "a pickle (or other binary data), which is never loaded because it can run code",
-    b"\x93NUMPY": "a numpy array; load it with numpy.load",
-    b"PK\x03\x04": "a zip archive (.npz or similar); unpack it first",
-}
 
 
 def _checked(data: MeshData) -> MeshData:
