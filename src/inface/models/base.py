@@ -246,7 +246,7 @@ class MorphableModel(BlockEdits, ABC):
 
     def _centred(self, vertices: FloatArray) -> FloatArray:
         """`vertices - mean`, flattened to `(..., 3V)`, in the model's dtype; computed in the wider type of the two."""
-        flat = vertices.reshape(*vertices.shape[:-2], -1)
+        flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
         out = np.empty(flat.shape, self.dtype)
         mean = self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
         return np.subtract(flat, mean, out=out, casting="same_kind")

@@ -82,7 +82,7 @@ class PCAMorphableModel(MorphableModel):
         codes = self._codes(latent)
         flat = codes.reshape(-1, codes.shape[-1]) @ self.components if codes.ndim > 1 else codes @ self.components
         flat += self.mean_flat
-        return flat.reshape(*codes.shape[:-1], -1, 3)
+        return flat.reshape(*codes.shape[:-1], len(self.mean_vertices), 3)
 
     @property
     def is_linear(self) -> bool:
