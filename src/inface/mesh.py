@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inface import _validate, codecs
-from inface._validate import BoolArray, FloatArray, IntArray
+from inface._validate import FloatArray, IntArray
 from inface.geometry import adjacency
 from inface.landmarks import LandmarkSet, SurfaceAnchors
 
@@ -141,7 +141,7 @@ class Mesh:
 
     def info(self) -> MeshInfo:
         """Counts, flaws, size and likely unit."""
-        known: BoolArray = np.isfinite(self.vertices).all(1)
+        known = np.asarray(np.isfinite(self.vertices).all(1))
         a, b, c = self.triangles.T
         repeated = (a == b) | (b == c) | (a == c)
         proper = self.triangles[known[self.triangles].all(1) & ~repeated]
