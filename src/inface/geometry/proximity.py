@@ -2,7 +2,7 @@
 
 A triangle's closest point lies at most its radius (centroid to farthest corner) from its centroid. So once some
 triangle is found at distance d, only triangles whose centroid is nearer than d + radius can be nearer still.
-Triangles are grouped by size (factors of two), one KD-tree a group, so that a few large ones widen nobody else's search.
+Triangles are grouped by size (factors of two), one KD-tree a group, so that a few large ones widen nobody's search.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Closest:
 def closest_on_triangles(points: FloatArray, corners: FloatArray) -> FloatArray:
     """Barycentric weights `(n, 3)` of the point of triangle i, `corners[i] (3, 3)`, that is nearest to `points[i]`.
 
-    Zero-area triangles are allowed: the nearest point of the segment or vertex they shrank to is returned [ericson2005].
+    Zero-area triangles are allowed: the nearest point of the segment or vertex they shrank to comes back [ericson2005].
     """
     a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
     ab, ac = b - a, c - a
