@@ -6,22 +6,10 @@ Everything here works on plain arrays in millimetres, in the head's frame (x lef
 from functools import lru_cache
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray
-
-
-def vertex_normals(points: FloatArray, triangles: IntArray) -> FloatArray:
-    """Unit normals `(n, 3)`, the mean of the triangles' normals by area; zero where no triangle gives one."""
-    corners = points[triangles]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    out = np.stack(
-        [np.bincount(triangles.ravel(), np.repeat(area[:, axis], 3), len(points)) for axis in range(3)], axis=1
-    )
-    length = np.linalg.norm(out, axis=1, keepdims=True)
-    return out / np.where(length > 0, length, 1)
+from inface.geometry.adjacency import components, triangle_areas, vertex_normals
 
 
 @lru_cache(maxsize=4)
@@ -94,8 +82,7 @@ def resample(
     of the surface; fine triangles whose corners lie in three clusters join their seeds. Returns the seeds' indices
     `(m,)` into `points` and triangles `(t, 3)` into the seeds.
     """
-    corners = points[triangles]
-    area = 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = triangle_areas(points, triangles)
     share = np.bincount(triangles.ravel(), np.repeat(area / 3, 3), len(points))
     spacing = np.sqrt(area.sum() / max(count, 1))
     normals = vertex_normals(points, triangles)
@@ -127,10 +114,7 @@ def drop_fragments(count: int, triangles: IntArray, least: int) -> BoolArray:
     """Mask of the triangles whose connected piece has at least `least` of them."""
     if len(triangles) == 0:
         return np.zeros(0, bool)
-    rows = triangles[:, [0, 1]].ravel()
-    cols = triangles[:, [1, 2]].ravel()
-    graph = coo_matrix((np.ones(len(rows)), (rows, cols)), (count, count))
-    piece = connected_components(graph, directed=False)[1][triangles[:, 0]]
+    piece = components(triangles, count)[1][triangles[:, 0]]
     return np.bincount(piece)[piece] >= least
 
 

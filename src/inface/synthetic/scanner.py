@@ -7,9 +7,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray, finite
+from inface.geometry.adjacency import triangle_areas, vertex_normals
 from inface.geometry.proximity import SurfaceIndex
 from inface.mesh import Mesh
 from inface.synthetic import scan_parts as parts
+from inface.synthetic.template import template as synthetic_template
 from inface.template import Template
 from inface.transforms import Similarity
 
@@ -21,7 +23,7 @@ VIEWS = {
     "full": [(-70, 0), (0, -15), (70, 0), (140, 5), (-140, 5), (0, 40), (180, 50), (0, 88)],
 }
 # regions of a template that lie inside the head; a camera may look into them, but they are no outer skin
-_INSIDE = ("mouth", "mouth_cavity", "mouth_bag", "mouth_inside", "nostrils_inside", "inside")
+INSIDE = ("mouth_inside", "mouth")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +121,7 @@ def simulate_scan(
         skin_left = weight < 0.02
     else:
         skin_left = np.ones(len(surface), bool)
-    normals = parts.vertex_normals(surface, triangles)
+    normals = vertex_normals(surface, triangles)
     lost = np.zeros(len(surface), bool)
     pieces = [(surface, triangles)]
     size = float(np.ptp(points[:, 1]))
@@ -139,8 +141,8 @@ def simulate_scan(
         lost |= surface[:, 1] < low + rise
         covered |= points[:, 1] < low + rise
     all_points, all_triangles = _join(pieces)
-    all_normals = parts.vertex_normals(all_points, all_triangles)
-    edge = np.sqrt(0.5 * np.median(_area(all_points, all_triangles)))
+    all_normals = vertex_normals(all_points, all_triangles)
+    edge = np.sqrt(0.5 * np.median(triangle_areas(all_points, all_triangles)))
     keep = parts.visible(all_points, all_normals, directions, max(2.0, 2.5 * edge))
     keep[: len(surface)] &= ~lost
     _cut_holes(keep, all_points, holes, size, draw("holes shape"))
@@ -214,19 +216,16 @@ def _directions(views: str | FloatArray, rng: np.random.Generator) -> FloatArray
 def _skin(mesh: Mesh, template: Template | None) -> BoolArray:
     """Outer skin: not in a region inside the head; without regions, what cameras all round can see."""
     if template is None:
-        from inface import synthetic
-
-        own = synthetic.template() if hasattr(synthetic, "template") else None
-        if own is not None and np.array_equal(own.mesh.triangles, mesh.triangles):
-            template = own
-    inside = [template.regions[name] for name in _INSIDE if name in template.regions] if template else []
+        own = synthetic_template()
+        template = own if np.array_equal(own.mesh.triangles, mesh.triangles) else None
+    inside = [template.regions[name] for name in INSIDE if name in template.regions] if template else []
     if inside:
         skin = np.ones(len(mesh.vertices), bool)
         skin[np.concatenate(inside)] = False
         return skin
     corner = np.array([[x, y, z] for x in (-1, 0, 1) for y in (-1, 0, 1) for z in (-1, 0, 1) if (x, y, z) != (0, 0, 0)])
     surface, triangles, _, _ = parts.fine_surface(mesh.vertices, mesh.triangles, 1)
-    normals = parts.vertex_normals(surface, triangles)
+    normals = vertex_normals(surface, triangles)
     seen = parts.visible(surface, normals, corner.astype(float), 3.0)
     return np.asarray(cKDTree(surface[seen]).query(mesh.vertices)[0] < 1e-6)
 
@@ -302,11 +301,6 @@ def _join(pieces) -> tuple[FloatArray, IntArray]:
     return np.concatenate([p for p, _ in pieces]), np.concatenate(
         [t + s for (_, t), s in zip(pieces, start, strict=False)]
     )
-
-
-def _area(points, triangles) -> FloatArray:
-    corners = points[triangles]
-    return 0.5 * np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
 
 
 def _colors(mesh, source, weights, chosen, skin_left, head_count) -> FloatArray | None:
