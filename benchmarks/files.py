@@ -1,6 +1,7 @@
 """How fast meshes are read, written and indexed, beside the floor and the plain way, in CPU seconds of one core.
 
-Run: `OMP_NUM_THREADS=1 python benchmarks/files.py` (about a minute). Absolute times depend on the machine; quote ratios.
+Run: `OMP_NUM_THREADS=1 python benchmarks/files.py` (about a minute). Absolute times depend on the machine: quote
+ratios.
 """
 
 import tempfile
@@ -37,7 +38,8 @@ def seconds(work: Callable[[], object], repeats: int = 9) -> float:
 
 def plain_neighbours(triangles: np.ndarray, count: int) -> list[list[int]]:
     """The plain way: unique edges as rows, then a Python loop over them."""
-    edges = np.unique(np.sort(np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), 1), axis=0)
+    sides = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    edges = np.unique(np.sort(sides, 1), axis=0)
     near: list[list[int]] = [[] for _ in range(count)]
     for edge in edges:
         near[edge[0]].append(edge[1])
@@ -61,7 +63,7 @@ def main() -> None:
             np.fromfile(raw[1], np.int32)
 
         floor = seconds(write_raw), seconds(read_raw)
-        print("| file | write | read | x numpy's tofile | x fromfile |\n|---|---|---|---|---|")
+        print("| file | write | read | write / tofile | read / fromfile |\n|---|---|---|---|---|")
         print(f"| numpy tofile, fromfile | {floor[0] * 1e3:.2f} | {floor[1] * 1e3:.2f} | 1 | 1 |")
         cases = [("PLY", ".ply", bare), *((f.name + ", colours", f.suffix, mesh) for f in MESH_FORMATS.values())]
         for name, suffix, data in cases:
@@ -73,7 +75,9 @@ def main() -> None:
         triangles, count = sheet(columns, rows).triangles, columns * rows
         plain = seconds(lambda t=triangles, n=count: plain_neighbours(t, n), 3)
         ours = seconds(lambda t=triangles, n=count: adjacency.adjacency(t, n))
-        print(f"\nadjacency, {count} vertices: plain way {plain * 1e3:.0f}, ours {ours * 1e3:.1f}: {plain / ours:.0f} x")
+        print(
+            f"\nadjacency, {count} vertices: plain way {plain * 1e3:.0f}, ours {ours * 1e3:.1f}: {plain / ours:.0f} x"
+        )
 
 
 if __name__ == "__main__":
