@@ -20,9 +20,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")  # before numpy: two threads on a loaded machine spin and inflate CPU time
-
 import numpy as np
 import plain
 
@@ -114,9 +111,7 @@ def pca_model(points, triangles, k: int) -> PCAMorphableModel:
     random = rng.standard_normal((3 * len(points), k), dtype=np.float32)
     components = np.ascontiguousarray(np.linalg.qr(random)[0].T)
     variances = (40 * 0.97 ** np.arange(k)) ** 2
-    return PCAMorphableModel(
-        components=components, eigenvalues=variances, mean_vertices=points, triangles=triangles
-    )
+    return PCAMorphableModel(components=components, eigenvalues=variances, mean_vertices=points, triangles=triangles)
 
 
 def ae_model(points, triangles, hidden=(512, 256), blocks=None) -> AEMorphableModel:
@@ -206,13 +201,14 @@ def pca_rows(points, triangles, k: int, batch: int, repeats: int, rate: float) -
     row = Row(count, "PCA partial encode, new mask", slow, new, 3 * few * k**2 / rate, difference, "28 x plain", None)
     yield judge(row, row.ratio >= 28)
     again = cpu_ms(lambda: model.encode(mesh, unknown_vertex_mask=unknown, check=False), repeats)
-    row = Row(count, "PCA partial encode, known mask", slow, again, floor, largest(found, expected), "300 x plain", None)
+    row = Row(
+        count, "PCA partial encode, known mask", slow, again, floor, largest(found, expected), "300 x plain", None
+    )
     yield judge(row, row.ratio >= 300)
     wide = LinearFitter(components.astype(np.float64), mean.astype(np.float64), model.latent_mean, model.latent_std)
     exact = wide.fit(mesh, known).latent
     yield Row(count, "... the same with float64 weights", slow, cpu_ms(lambda: wide.fit(mesh, known), repeats),
               2 * floor, largest(exact, expected), "", None)  # fmt: skip
-    del wide
 
     # back matching
     reconstruction = np.asarray(model.decode(found), np.float64)
@@ -420,6 +416,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", help="numbers of vertices (20000 50000)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for core.json and core.md")
     options = parser.parse_args()
+    if not options.quick and {os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")} != {"1"}:
+        # two threads on a loaded machine spin, which inflates CPU time up to 30 times
+        parser.error("set OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 before the command")
     sizes = options.sizes or ([400] if options.quick else [20000, 50000])
     shape = {"k": 12, "hidden": (24, 16), "batch": 8, "repeats": 2} if options.quick else {
         "k": 200, "hidden": (512, 256), "batch": 256, "repeats": 7}  # fmt: skip

@@ -8,7 +8,7 @@ from inface.codecs import MeshData
 
 @pytest.fixture
 def blob():
-    """A bumpy grid with colours and a landmark, 30 vertices, 40 triangles, one vertex twice, one unused."""
+    """A bumpy grid with colours and a landmark, 30 vertices, 38 triangles; the last vertex is unused and a double."""
     rng = np.random.default_rng(3)
     x, y = np.meshgrid(np.arange(6.0), np.arange(5.0))
     vertices = np.stack([x.ravel(), y.ravel(), rng.normal(size=30)], 1) * 12.3

@@ -66,8 +66,9 @@ def test_a_link_is_followed(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(FileAccessError, match=r"folder '.*nowhere' does not exist; make it"), atomic_write(
-        tmp_path / "nowhere" / "a.ply"
+    with (
+        pytest.raises(FileAccessError, match=r"folder '.*nowhere' does not exist; make it"),
+        atomic_write(tmp_path / "nowhere" / "a.ply"),
     ):
         pytest.fail("must not get here")
 
@@ -95,7 +96,7 @@ def test_unwritable_folder(tmp_path, monkeypatch):
 def test_full_disk_while_writing(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(FileAccessError, match="disk is full.*old file.*unharmed"), atomic_write(path):
+    with pytest.raises(FileAccessError, match=r"disk is full.*old file.*unharmed"), atomic_write(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_text() == "old" and leftovers(tmp_path) == []
 

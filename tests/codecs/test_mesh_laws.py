@@ -183,6 +183,6 @@ def test_index_out_of_range(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", [".stl", ".glb"])
 def test_unknown_vertices_where_the_format_has_none(tmp_path, suffix):
     data = MeshData(np.array([[0, 0, 0], [1, 0, 0], [np.nan] * 3]), np.array([[0, 1, 2]]))
-    with pytest.raises(FormatError, match="can't hold unknown .NaN. vertices; fill them first, or write PLY"):
+    with pytest.raises(FormatError, match=r"can't hold unknown \(NaN\) vertices; fill them first, or write PLY"):
         write_mesh(tmp_path / f"a{suffix}", data)
     assert list(tmp_path.iterdir()) == []
