@@ -223,7 +223,7 @@ def pca_rows(points, triangles, k: int, batch: int, repeats: int, rate: float) -
     row = Row(count, "back match, new mask", slow, new, np.nan,
               largest(fill.back_match(reconstruction, mesh, known), expected), "12 x plain", None)  # fmt: skip
     yield judge(row, row.ratio >= 12)
-    factor = fill.factor(known)
+    factor = fill.system(known).factor
     right = rng.standard_normal((factor.shape[0], 3))
     t = side_by_side(
         {"ours": lambda: fill.back_match(reconstruction, mesh, known), "floor": lambda: factor.solve(right)},

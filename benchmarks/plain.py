@@ -19,7 +19,7 @@ def pca_partial_encode(components, mean, vertices, known):
     """Least squares by a singular value decomposition of the whole masked float64 basis."""
     rows = np.repeat(known, 3)
     basis = components.astype(np.float64).T * rows[:, None]
-    residual = np.where(known[:, None], vertices - mean, 0).reshape(-1).astype(np.float64)
+    residual = np.where(known[:, None], vertices.astype(np.float64) - mean, 0).reshape(-1)
     u, s, vt = np.linalg.svd(basis, full_matrices=False)
     return vt.T @ ((u.T @ residual) / s)
 

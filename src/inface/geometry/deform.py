@@ -26,7 +26,7 @@ MASKS_KEPT = 8
 
 
 @dataclass(frozen=True, eq=False)
-class _Fill:
+class FillSystem:
     """The factors of one mask: unknown ids, the known ids they depend on, and the two blocks of the system."""
 
     unknown: IntArray
@@ -62,9 +62,7 @@ class SmoothFill:
         values = np.asarray(values, np.float64)
         if known.all():
             return values.copy()
-        system = self._fills.get(
-            (np.packbits(known).tobytes(), kind), partial(_make_fill, self.adjacency, known.copy(), kind)
-        )
+        system = self.system(known, kind)
         border = values[..., system.border, :]
         batch, channels = border.shape[:-2], border.shape[-1]
         columns = np.moveaxis(border, -2, 0).reshape(len(system.border), -1)
@@ -72,6 +70,11 @@ class SmoothFill:
         filled = values.copy()
         filled[..., system.unknown, :] = np.moveaxis(solved.reshape(-1, *batch, channels), 0, -2)
         return filled
+
+    def system(self, known: BoolArray, kind: FillKind = "harmonic") -> FillSystem:
+        """The factored system of one mask, from memory where it was used lately; raises as `fill` does."""
+        key = (np.packbits(known).tobytes(), kind)
+        return self._fills.get(key, partial(_make_fill, self.adjacency, known.copy(), kind))
 
     def back_match(
         self, reconstruction: FloatArray, vertices: FloatArray, known: BoolArray, kind: FillKind = "harmonic"
@@ -87,7 +90,7 @@ class SmoothFill:
         return matched
 
 
-def _make_fill(neighbours: sparse.csr_array, known: BoolArray, kind: FillKind) -> _Fill:
+def _make_fill(neighbours: sparse.csr_array, known: BoolArray, kind: FillKind) -> FillSystem:
     unknown = np.flatnonzero(~known)
     rows = neighbours[unknown]
     _refuse_islands(rows, unknown, known)
@@ -107,7 +110,7 @@ def _make_fill(neighbours: sparse.csr_array, known: BoolArray, kind: FillKind) -
         diag_pivot_thresh=0.0,
         options={"SymmetricMode": True},
     )
-    return _Fill(unknown, np.flatnonzero(known)[touched], sparse.csr_array(-coupling[:, touched]), factor)
+    return FillSystem(unknown, np.flatnonzero(known)[touched], sparse.csr_array(-coupling[:, touched]), factor)
 
 
 def _refuse_islands(rows: sparse.csr_array, unknown: IntArray, known: BoolArray) -> None:
