@@ -34,6 +34,13 @@ class FillSystem:
     coupling: sparse.csr_array  # (unknown, border)
     factor: SuperLU
 
+    def solve(self, border: FloatArray) -> FloatArray:
+        """The fill `(..., unknown, C)` of a field given on the border `(..., border, C)`."""
+        batch, channels = border.shape[:-2], border.shape[-1]
+        columns = np.moveaxis(border, -2, 0).reshape(len(self.border), -1)
+        solved = self.factor.solve(self.coupling @ columns)
+        return np.moveaxis(solved.reshape(-1, *batch, channels), 0, -2)
+
 
 class SmoothFill:
     """Fills fields over one topology; the sparse factors of the masks used last are kept.
@@ -57,22 +64,16 @@ class SmoothFill:
             ConvergenceError: a connected piece of unknown vertices touches no known vertex.
             ValueError: an unknown kind of fill.
         """
-        if kind not in get_args(FillKind):
-            raise ValueError(f"fill: expected one of {', '.join(get_args(FillKind))}, got '{kind}'")
-        values = np.asarray(values, np.float64)
-        if known.all():
-            return values.copy()
-        system = self.system(known, kind)
-        border = values[..., system.border, :]
-        batch, channels = border.shape[:-2], border.shape[-1]
-        columns = np.moveaxis(border, -2, 0).reshape(len(system.border), -1)
-        solved = system.factor.solve(system.coupling @ columns)
-        filled = values.copy()
-        filled[..., system.unknown, :] = np.moveaxis(solved.reshape(-1, *batch, channels), 0, -2)
+        filled = np.array(values, np.float64)
+        if not known.all():
+            system = self.system(known, kind)
+            filled[..., system.unknown, :] = system.solve(filled[..., system.border, :])
         return filled
 
     def system(self, known: BoolArray, kind: FillKind = "harmonic") -> FillSystem:
         """The factored system of one mask, from memory where it was used lately; raises as `fill` does."""
+        if kind not in get_args(FillKind):
+            raise ValueError(f"fill: expected one of {', '.join(get_args(FillKind))}, got '{kind}'")
         key = (np.packbits(known).tobytes(), kind)
         return self._fills.get(key, partial(_make_fill, self.adjacency, known.copy(), kind))
 
@@ -83,10 +84,12 @@ class SmoothFill:
 
         Both `(..., V, 3)`, mm; returns float64. Raises as `fill` does.
         """
-        residual = np.subtract(vertices, reconstruction, dtype=np.float64)
-        matched = self.fill(residual, known, kind)
-        matched += reconstruction
-        np.copyto(matched, vertices, where=known[:, None])
+        matched = np.array(vertices, np.float64)
+        if not known.all():
+            system = self.system(known, kind)
+            unknown, border = system.unknown, system.border
+            residual = matched[..., border, :] - reconstruction[..., border, :]
+            matched[..., unknown, :] = reconstruction[..., unknown, :] + system.solve(residual)
         return matched
 
 
