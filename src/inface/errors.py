@@ -9,6 +9,10 @@ class FormatError(InfaceError, ValueError):
     """A file is not what it claims to be, is damaged, or is of a layout that is not supported."""
 
 
+class FileAccessError(InfaceError, OSError):
+    """A file cannot be written: the folder is missing or forbidden, or the disk is full."""
+
+
 class CorrespondenceError(InfaceError, ValueError):
     """A mesh does not correspond to the model: other vertices, other triangles, other unit or pose."""
 

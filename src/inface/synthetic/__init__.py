@@ -4,6 +4,7 @@ from inface.synthetic.cohort import CohortPlan, cohort, shapes_for
 from inface.synthetic.deformity import DEFORMITIES, Deformity
 from inface.synthetic.expression import PRESETS, UNITS, expression_weights
 from inface.synthetic.head import head
+from inface.synthetic.scanner import SimulatedScan, simulate_scan
 from inface.synthetic.template import template, template_colours
 
 __all__ = [
@@ -12,10 +13,12 @@ __all__ = [
     "UNITS",
     "CohortPlan",
     "Deformity",
+    "SimulatedScan",
     "cohort",
     "expression_weights",
     "head",
     "shapes_for",
+    "simulate_scan",
     "template",
     "template_colours",
 ]

@@ -197,6 +197,9 @@ def name_regions(half: Half, partner: IntArray) -> dict[str, IntArray]:
     bare = skin & ~neck & ~ears
     face = bare & (y < 60) & (z > np.maximum(16, 16 + 0.45 * (y - 20)))
     cranium = bare & (y > 24 - 0.55 * np.maximum(30 - z, 0)) & ~(face & (y < 24))
+    rest = bare & ~face & ~cranium  # behind the jaw: neck below the ear's middle, cranium above
+    neck |= rest & (y < 2)
+    cranium |= rest & (y >= 2)
     nose = bare & (np.abs(signed_distance(v, face=False)) > 0.5) & (((x / 14.5) ** 2 + ((y + 1) / 20.5) ** 2) < 1)
     nose &= (y > -12.8) & ~lids & (z > 60) & (x < 5.5 + 0.45 * (17 - y))
     parts: dict[str, BoolArray] = {

@@ -32,7 +32,7 @@ def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
     d = union(d, ellipsoid(p, (28, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
     d = union(d, ellipsoid(p, (21, -29.5, 35), (18.3, 14.5, 21.5)), 12)  # fat pad
     d = union(d, capsule(p, (26, -15, 7), (6, -40, 46), 10.5, 9), 14)  # jaw
-    d = union(d, ellipsoid(p, (0, -43.5, 55.6), (9.5, 9.0, 9)), 7)  # chin
+    d = union(d, ellipsoid(p, (0, -43.1, 55.6), (9.5, 9.0, 9)), 7)  # chin
     return union(d, ellipsoid(p, (0, -45, 30), (23, 14, 24)), 14)  # fat under the chin
 
 

@@ -32,7 +32,7 @@ def vermilion(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """y of the upper and lower border of the red of the lips, in the front view."""
     u = np.clip(np.abs(x) / MOUTH_CORNER, 0, 1)
     bow = 5.6 - 1.0 * np.exp(-((x / 2.0) ** 2))
-    return -26.2 + (bow - 0.5) * (1 - u**2.2), -26.4 - 7.3 * (1 - u**2.0)
+    return -26.2 + (bow - 0.5) * (1 - u**2.2), -26.4 - 7.7 * (1 - u**2.0)
 
 
 def _within(points: FloatArray, low, high):

@@ -1,0 +1,56 @@
+"""Mesh JSON of the INFACE reference: `{"vertices": [...], "triangles": [...]}`, optional `colors` and `landmarks`.
+
+Unknown coordinates are written as `null`, since JSON has no NaN; `NaN` is understood all the same.
+"""
+
+import json
+from typing import BinaryIO
+
+import numpy as np
+
+from inface._validate import FloatArray
+from inface.codecs.mesh_data import MeshData, MeshLike, unit_colors
+from inface.errors import FormatError
+
+
+def parse(content: bytes) -> MeshData:
+    """Read mesh JSON; numbers come back bit for bit."""
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"the JSON is damaged or cut short ({error})") from None
+    if not isinstance(data, dict) or not {"vertices", "triangles"} <= set(data):
+        found = ", ".join(list(data)[:8]) if isinstance(data, dict) else type(data).__name__
+        raise FormatError(f"expected a JSON object with 'vertices' and 'triangles', got {found or 'an empty one'}")
+    landmarks = data.get("landmarks")
+    if isinstance(landmarks, list):  # points without names
+        landmarks = {str(i): point for i, point in enumerate(landmarks)}
+    colors = data.get("colors")
+    triangles = np.array(data["triangles"]) if len(data["triangles"]) else np.zeros((0, 3), np.int32)
+    return MeshData(
+        _points(data["vertices"]),
+        triangles,
+        None if colors is None else unit_colors(_points(colors)),
+        None if landmarks is None else {name: _points([point])[0] for name, point in landmarks.items()},
+        format="JSON",
+    )
+
+
+def dump(stream: BinaryIO, data: MeshLike) -> None:
+    """Write mesh JSON."""
+    contents: dict[str, object] = {"vertices": _nulls(data.vertices), "triangles": data.triangles.tolist()}
+    if data.colors is not None:
+        contents["colors"] = data.colors.tolist()
+    if data.landmarks is not None:
+        contents["landmarks"] = {name: _nulls(np.asarray(point, float)) for name, point in data.landmarks.items()}
+    stream.write(json.dumps(contents, allow_nan=False).encode("ascii"))
+
+
+def _points(rows: list) -> FloatArray:
+    return np.array(rows, np.float64).reshape(len(rows), 3)  # None becomes NaN
+
+
+def _nulls(values: FloatArray) -> list:
+    if np.isnan(values).any():
+        return np.where(np.isnan(values), None, values).tolist()  # type: ignore[call-overload]
+    return values.tolist()
