@@ -74,7 +74,7 @@ def clean(scan: Mesh, *, smallest: float = 0.02) -> CleanScan:
 
     Never raises for a bad scan: `problem` says in words why it cannot be used.
     """
-    finite = np.isfinite(scan.vertices).all(1)
+    finite: BoolArray = np.isfinite(scan.vertices).all(axis=1)
     used = finite.copy()
     triangles = np.asarray(scan.triangles, np.int64)
     had_triangles = len(triangles) > 0
@@ -273,7 +273,7 @@ def _more_points(vertices, triangles, normals, border, area):
     return points, smooth, near_rim, np.full(len(points), area.sum() / len(points))
 
 
-def _even_subset(points: FloatArray, weights: FloatArray, count: int) -> IntArray:
+def _even_subset(points: FloatArray, weights, count: int) -> IntArray:
     """About `count` points with chance by area, the same ones for any order of the input."""
     order = np.lexsort(points.T)
     key = np.empty(len(points))
@@ -282,7 +282,7 @@ def _even_subset(points: FloatArray, weights: FloatArray, count: int) -> IntArra
 
 
 def _drop_strays(work: _Work) -> None:
-    distance = np.asarray(cKDTree(work.vertices).query(work.vertices, k=9)[0][:, -1])
+    distance = np.asarray(cKDTree(work.vertices).query(work.vertices, k=9)[0])[:, -1]
     keep = distance < 6 * np.median(distance)
     if not keep.all():
         work.notes.append(f"{int((~keep).sum())} stray points were dropped")
@@ -295,7 +295,7 @@ def _point_cloud(work: _Work):
     if len(points) > CLOUD // 2:
         points = points[_even_subset(points, np.ones(len(points)), CLOUD // 2)]
     k = min(16, len(points) - 1)
-    distance, near = cKDTree(points).query(points, k=k + 1)
+    distance, near = (np.asarray(part) for part in cKDTree(points).query(points, k=k + 1))
     spread = points[near] - points[near].mean(1, keepdims=True)
     normals = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
     rows = np.repeat(np.arange(len(points)), k)
