@@ -1,3 +1,47 @@
 """3D statistical shape models of infant faces and heads."""
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+# public name -> the module it is imported from when first asked for, so that `import inface` stays light
+_PUBLIC = {
+    "AEMorphableModel": "inface.models",
+    "AgeCalibration": "inface.models",
+    "AttributeRegressor": "inface.models",
+    "ConvergenceError": "inface.errors",
+    "CorrespondenceError": "inface.errors",
+    "FileAccessError": "inface.errors",
+    "FormatError": "inface.errors",
+    "InfaceError": "inface.errors",
+    "LandmarkSet": "inface.landmarks",
+    "LatentSpace": "inface.models",
+    "LinearRegressor": "inface.models",
+    "Mesh": "inface.mesh",
+    "MissingBlockError": "inface.errors",
+    "MissingDependencyError": "inface.errors",
+    "MorphableModel": "inface.models",
+    "Network": "inface.models",
+    "PCAMorphableModel": "inface.models",
+    "Population": "inface.population",
+    "Similarity": "inface.transforms",
+    "Template": "inface.template",
+    "get_measurement_corrected_meshes": "inface.models",
+    "load_default_model": "inface.embedded",
+    "load_model": "inface.models",
+}
+
+__all__ = ["__version__", *sorted(_PUBLIC)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'inface' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

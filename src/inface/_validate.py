@@ -38,6 +38,14 @@ def finite(name: str, array: FloatArray) -> FloatArray:
     return array
 
 
+def frozen(array: np.ndarray, source: object) -> np.ndarray:
+    """The array made read-only; copied first where it is, or may be, the memory of the caller's own `source`."""
+    if not array.flags.owndata or (array is source and array.flags.writeable):
+        array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
 def triangles(name: str, value: ArrayLike, vertex_count: int) -> IntArray:
     """`(T, 3)` int32 indices inside `[0, vertex_count)`; repeated indices are allowed here."""
     array = np.asarray(value)
@@ -52,7 +60,7 @@ def triangles(name: str, value: ArrayLike, vertex_count: int) -> IntArray:
         if low < 0 or high >= vertex_count:
             wrong = low if low < 0 else high
             raise ValueError(f"{name}: index {wrong} outside [0, {vertex_count})")
-    return array.astype(np.int32)
+    return array.astype(np.int32, copy=False)
 
 
 def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool = False) -> BoolArray:

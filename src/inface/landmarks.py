@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inface._validate import FloatArray, floats
+from inface._validate import FloatArray, IntArray, floats, frozen
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,9 @@ class LandmarkSet(Mapping[str, FloatArray]):
             raise ValueError(f"landmarks: the name '{twice[0]}' stands more than once; names must be unique")
         points = floats("landmarks", self.points if len(names) else np.zeros((0, 3)), (len(names), 3))
         object.__setattr__(self, "names", names)
-        object.__setattr__(self, "points", points)
+        if np.isinf(points).any():
+            raise ValueError("landmarks: expected finite numbers or NaN (undefined), got infinite values")
+        object.__setattr__(self, "points", frozen(points, self.points))
 
     def __getitem__(self, name: str) -> FloatArray:
         if name not in self.names:
@@ -46,3 +48,68 @@ class LandmarkSet(Mapping[str, FloatArray]):
     def with_points(self, points: FloatArray) -> "LandmarkSet":
         """The same names at other places."""
         return LandmarkSet(self.names, points)
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceAnchors:
+    """How points sit on a mesh, so that they can follow when its vertices move.
+
+    Each point is written in the frame of one triangle beside it (two edges and the normal), so points move exactly
+    with any similarity of the whole mesh, keep their height over the surface, and shear with it. Without a proper
+    triangle beside it, a point moves with the nearest vertex.
+
+    Attributes:
+        corners: `(L, 3)` vertex ids of the triangle; the nearest vertex three times where there is none; -1 where the
+            point is undefined or the mesh has no known vertex.
+        coordinates: `(L, 3)` along both edges and the normal; where there is no triangle, the offset from the vertex.
+    """
+
+    corners: IntArray
+    coordinates: FloatArray
+
+    @classmethod
+    def of(cls, points: FloatArray, vertices: FloatArray, triangles: IntArray) -> "SurfaceAnchors":
+        """Anchor points `(L, 3)` to the known (not NaN) part of a mesh."""
+        corners = np.full((len(points), 3), -1)
+        coordinates = np.full((len(points), 3), np.nan)
+        known = np.flatnonzero(np.isfinite(vertices).all(1))
+        for i, point in enumerate(points):
+            if not (len(known) and np.isfinite(point).all()):
+                continue
+            nearest = known[((vertices[known] - point) ** 2).sum(1).argmin()]
+            around = triangles[(triangles == nearest).any(1)]
+            frames = _frames(vertices, around)
+            proper = np.isfinite(frames).all((1, 2))
+            around, frames = around[proper], frames[proper]
+            sizes = np.abs(np.linalg.det(frames)) if len(frames) else np.zeros(0)
+            around, frames = around[sizes > 0], frames[sizes > 0]
+            if len(around):
+                inside = np.linalg.solve(frames, (point - vertices[around[:, 0]])[:, :, None])[:, :, 0]
+                # how far outside the triangle, in edge lengths: 0 for the one the point lies over
+                outside = np.maximum(0, -inside[:, 0]) + np.maximum(0, -inside[:, 1])
+                outside += np.maximum(0, inside[:, 0] + inside[:, 1] - 1) + 1e-9 * np.abs(inside[:, 2])
+                best = outside.argmin()
+                corners[i], coordinates[i] = around[best], inside[best]
+            else:
+                corners[i], coordinates[i] = nearest, point - vertices[nearest]
+        return cls(corners, coordinates)
+
+    def follow(self, vertices: FloatArray) -> FloatArray:
+        """The points `(L, 3)` on the moved mesh; NaN where they were undefined or their surface is unknown now."""
+        out = np.full(self.coordinates.shape, np.nan)
+        for i, (corners, inside) in enumerate(zip(self.corners, self.coordinates, strict=True)):
+            if corners[0] < 0:
+                continue
+            on_vertex = corners[0] == corners[1]
+            frame = np.eye(3) if on_vertex else _frames(vertices, corners[None])[0]
+            out[i] = vertices[corners[0]] + frame @ inside
+        return out
+
+
+def _frames(vertices: FloatArray, triangles: IntArray) -> FloatArray:
+    """`(T, 3, 3)`: as columns both edges from the first corner, and the normal, of length sqrt(twice the area)."""
+    a, b, c = (vertices[triangles[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    length = np.sqrt(np.linalg.norm(normal, axis=1, keepdims=True))
+    normal = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+    return np.stack([b - a, c - a, normal], 2)

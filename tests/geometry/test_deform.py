@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inface._cache import Recent
 from inface.errors import ConvergenceError
-from inface.geometry.deform import SmoothFill, uniform_adjacency
+from inface.geometry.deform import SmoothFill
 
 SIDE = 9
 V = SIDE * SIDE
@@ -139,10 +139,13 @@ def test_an_unknown_kind_is_refused():
         SmoothFill(V, sheet()).fill(np.zeros((V, 3)), np.ones(V, bool), "cubic")
 
 
-def test_adjacency_counts_each_neighbour_once_and_nobody_himself():
-    triangles = [[0, 1, 2], [2, 1, 3], [0, 1, 2], [3, 3, 2]]
-    expected = np.array([[0, 1, 1, 0], [1, 0, 1, 1], [1, 1, 0, 1], [0, 1, 1, 0]])
-    np.testing.assert_array_equal(uniform_adjacency(4, np.array(triangles)).toarray(), expected)
+def test_repeated_triangles_and_indices_change_nothing():
+    rng = np.random.default_rng(8)
+    values, known = rng.normal(size=(V, 3)), rng.random(V) > 0.4
+    messy = np.concatenate([sheet(), sheet()[:20], [[3, 3, 4], [5, 5, 5]]])
+    np.testing.assert_allclose(
+        SmoothFill(V, messy).fill(values, known), SmoothFill(V, sheet()).fill(values, known), atol=1e-12
+    )
 
 
 def test_the_cache_forgets_the_least_recently_used():

@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from inface.codecs import MESH_SUFFIXES
+from inface.codecs import MESH_FORMATS
 from inface.errors import InfaceError
+
+MESH_SUFFIXES = tuple(MESH_FORMATS)
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or an embedded model's name.")]
 MeshesArgument = Annotated[list[str], typer.Argument(metavar="MESH...", help="Mesh files, folders or globs.")]
@@ -91,7 +93,10 @@ class Output:
 def stems(paths: Sequence[Path]) -> list[str]:
     """A distinct name for each path: its stem, with the parent's name in front where stems repeat."""
     names = [p.stem for p in paths]
-    unique = [n if names.count(n) == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}" for n, p in zip(names, paths, strict=True)]
+    unique = [
+        n if names.count(n) == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}"
+        for n, p in zip(names, paths, strict=True)
+    ]
     if len(set(unique)) != len(unique):
         raise InfaceError("two inputs would write the same result; process their folders one after the other")
     return unique

@@ -30,9 +30,7 @@ def transfer(
     giver = Mesh.load(source)
     edit.each_mesh(
         targets,
-        lambda mesh: loaded.transfer_expression(
-            giver, mesh, keep_detail=keep_detail, align=align, check=not no_check
-        ),
+        lambda mesh: loaded.transfer_expression(giver, mesh, keep_detail=keep_detail, align=align, check=not no_check),
         out=out,
         format=format,
         label="transfer",

@@ -15,7 +15,7 @@ import numpy as np
 
 from inface._validate import FloatArray, IntArray, finite, floats
 from inface.codecs.files import atomic_write
-from inface.codecs.mesh_data import MeshData, fans
+from inface.codecs.mesh_data import MeshData, MeshLike, fans
 from inface.errors import FormatError
 
 _COMPONENTS = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -24,13 +24,13 @@ _JSON, _BIN = 0x4E4F534A, 0x004E4942
 _MILLIMETRES = 1000.0  # in a metre
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write one mesh without morph targets."""
     _write(stream, data, np.zeros((0, *data.vertices.shape)), ())
 
 
 def write_glb_morphs(
-    path: str | Path, base: MeshData, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
+    path: str | Path, base: MeshLike, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
 ) -> None:
     """Write a mesh with morph targets ("shape keys" in Blender), atomically.
 
@@ -55,7 +55,7 @@ def write_glb_morphs(
 
 
 def _write(
-    stream: BinaryIO, data: MeshData, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
+    stream: BinaryIO, data: MeshLike, targets: FloatArray, names: Sequence[str], weights: Sequence[float] | None = None
 ) -> None:
     for what, array in (("vertices", data.vertices), ("targets", targets)):
         try:
@@ -146,14 +146,14 @@ def parse(content: bytes) -> MeshData:
         mesh = document["meshes"][document["nodes"][node]["mesh"]]
         turn = -1 if np.linalg.det(matrix[:3, :3]) < 0 else 1
         for name, point in _landmarks(mesh).items():
-            landmarks[name] = point @ matrix[:3, :3].T + matrix[:3, 3]
+            landmarks[name] = _moved(point, matrix)
         for primitive in mesh["primitives"]:
             key = (node, primitive["attributes"]["POSITION"])
             if key not in placed:
                 points = _accessor(document, binary, key[1]).astype(np.float64)
                 placed[key] = total
                 total += len(points)
-                vertices.append(points @ matrix[:3, :3].T + matrix[:3, 3])
+                vertices.append(_moved(points, matrix))
                 colors.append(_colors(document, binary, primitive))
             count = len(_accessor(document, binary, key[1]))
             triangles.append(_primitive_triangles(document, binary, primitive, count)[:, ::turn] + placed[key])
@@ -222,6 +222,10 @@ def _local(node: Mapping) -> FloatArray:
     out[:3, :3] = rotation * np.array(node.get("scale", (1, 1, 1)), np.float64)
     out[:3, 3] = node.get("translation", (0, 0, 0))
     return out
+
+
+def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    return points if np.array_equal(matrix, np.eye(4)) else points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _accessor(document: dict, binary: bytes, index: int) -> np.ndarray:

@@ -1,45 +1,48 @@
-"""Latent codes on disk: `.npy` (one axis) or JSON (`[...]` or `{"latent": [...]}`)."""
+"""Latent codes: `.npy` (as the reference's sample expressions are) or JSON, a list or `{"latent": [...]}`."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 
 from inface._validate import FloatArray, finite, floats
 from inface.codecs.files import atomic_write
+from inface.codecs.text_files import read_json, read_npy, write_json
 from inface.errors import FormatError
 
 LATENT_SUFFIXES = (".json", ".npy")
 
 
 def read_latent(path: str | Path) -> FloatArray:
-    """The code `(K,)` in a file; raises `FormatError` for anything but one row of finite numbers."""
-    path = Path(path)
-    if path.suffix.lower() not in LATENT_SUFFIXES:
-        raise FormatError(f"'{path}': expected a latent file ({', '.join(LATENT_SUFFIXES)}), got '{path.suffix}'")
+    """The code `(K,)` in a file, float32 or float64 as it stands there (JSON: float64)."""
+    if _suffix(path) == ".npy":
+        values = read_npy(path)
+    else:
+        values = read_json(path)
+        if isinstance(values, dict):
+            if "latent" not in values:
+                raise FormatError(f"'{path}': expected a list of numbers or an object with 'latent'")
+            values = values["latent"]
     try:
-        if path.suffix.lower() == ".npy":
-            values = np.load(path, allow_pickle=False)
-        else:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            values = content["latent"] if isinstance(content, dict) else content
-        code = finite("latent", floats("latent", values, (None,)))
-    except (ValueError, KeyError, EOFError, UnicodeDecodeError) as error:
-        raise FormatError(f"'{path}': expected one row of numbers, a latent code ({error})") from None
+        code = finite("latent", floats("latent", values, (None,), dtype=None))
+    except ValueError as error:
+        raise FormatError(f"'{path}': {error}") from None
     if code.ndim != 1:
         raise FormatError(f"'{path}': expected one latent code, got an array of shape {code.shape}")
     return code
 
 
 def write_latent(path: str | Path, latent: FloatArray) -> None:
-    """Write one code `(K,)`; the suffix names the format."""
-    path = Path(path)
-    code = finite("latent", floats("latent", latent, (None,)))
-    if path.suffix.lower() == ".npy":
+    """Write one code `(K,)`; it comes back bit for bit."""
+    latent = finite("latent", floats("latent", latent, (None,), dtype=None))
+    if _suffix(path) == ".npy":
         with atomic_write(path) as temporary, open(temporary, "wb") as stream:
-            np.save(stream, code)
-    elif path.suffix.lower() == ".json":
-        with atomic_write(path) as temporary:
-            Path(temporary).write_text(json.dumps({"latent": code.tolist()}), encoding="utf-8")
+            np.save(stream, latent, allow_pickle=False)
     else:
-        raise FormatError(f"'{path}': expected a suffix of {', '.join(LATENT_SUFFIXES)}, got '{path.suffix}'")
+        write_json(path, {"latent": latent})
+
+
+def _suffix(path: str | Path) -> str:
+    suffix = Path(path).suffix.lower()
+    if suffix not in LATENT_SUFFIXES:
+        raise FormatError(f"'{path}': unknown latent suffix '{suffix}'; known are {', '.join(LATENT_SUFFIXES)}")
+    return suffix

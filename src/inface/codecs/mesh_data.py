@@ -2,11 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import FloatArray, IntArray
+
+
+class MeshLike(Protocol):
+    """What can be written: a `MeshData` or an `inface.Mesh`."""
+
+    @property
+    def vertices(self) -> FloatArray: ...
+    @property
+    def triangles(self) -> IntArray: ...
+    @property
+    def colors(self) -> FloatArray | None: ...
+    @property
+    def landmarks(self) -> Mapping[str, FloatArray] | None: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.codecs.mesh_data import MeshData, unit_colors
+from inface.codecs.mesh_data import MeshData, MeshLike, unit_colors
 from inface.errors import FormatError
 
 
@@ -36,7 +36,7 @@ def parse(content: bytes) -> MeshData:
     )
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write mesh JSON."""
     contents: dict[str, object] = {"vertices": _nulls(data.vertices), "triangles": data.triangles.tolist()}
     if data.colors is not None:

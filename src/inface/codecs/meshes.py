@@ -11,7 +11,7 @@ import numpy as np
 from inface import _validate
 from inface.codecs import glb, mesh_json, obj, off, ply, stl
 from inface.codecs.files import atomic_write
-from inface.codecs.mesh_data import MeshData
+from inface.codecs.mesh_data import MeshData, MeshLike
 from inface.errors import FormatError
 
 
@@ -22,7 +22,7 @@ class MeshFormat:
     name: str
     suffix: str
     parse: Callable[[bytes], MeshData]
-    dump: Callable[[BinaryIO, MeshData], None]
+    dump: Callable[[BinaryIO, MeshLike], None]
 
 
 MESH_FORMATS = {
@@ -36,6 +36,8 @@ MESH_FORMATS = {
         MeshFormat("JSON", ".json", mesh_json.parse, mesh_json.dump),
     )
 }
+
+MESH_SUFFIXES = tuple(MESH_FORMATS)
 
 _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".ply": (b"ply\n", b"ply\r"),
@@ -76,7 +78,7 @@ def read_mesh(path: str | Path) -> MeshData:
         raise FormatError(f"'{path}': damaged, or not a {by_suffix.name} file (nested too deeply)") from None
 
 
-def write_mesh(path: str | Path, data: MeshData) -> None:
+def write_mesh(path: str | Path, data: MeshLike) -> None:
     """Write a mesh in the format of the suffix (any case), atomically.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from inface._validate import IntArray
-from inface.codecs.mesh_data import MeshData, fans, unit_colors
+from inface.codecs.mesh_data import MeshData, MeshLike, fans, unit_colors
 from inface.errors import FormatError
 
 _COUNTS = re.compile(rb"^# inface mesh: (\d+) vertices, (\d+) triangles\n")
@@ -59,7 +59,7 @@ def parse(content: bytes) -> MeshData:
     return MeshData(vertices, triangles, colors, landmarks or None, format="OBJ")
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write an OBJ file; numbers are written so that they come back bit for bit."""
     lines = [f"# inface mesh: {len(data.vertices)} vertices, {len(data.triangles)} triangles"]
     for name, point in (data.landmarks or {}).items():

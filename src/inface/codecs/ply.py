@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import IntArray
-from inface.codecs.mesh_data import MeshData, eight_bits, fans, unit_colors
+from inface.codecs.mesh_data import MeshData, MeshLike, eight_bits, fans, unit_colors
 from inface.errors import FormatError
 
 _TYPES = {
@@ -63,7 +63,7 @@ def parse(content: bytes) -> MeshData:
     return MeshData(vertices, triangles, colors, landmarks or None, format="PLY")
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write binary little-endian PLY."""
     lines = ["ply", "format binary_little_endian 1.0"]
     for name, point in (data.landmarks or {}).items():

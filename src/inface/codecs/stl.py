@@ -10,7 +10,7 @@ from typing import BinaryIO
 import numpy as np
 
 from inface._validate import finite
-from inface.codecs.mesh_data import MeshData
+from inface.codecs.mesh_data import MeshData, MeshLike
 from inface.errors import FormatError
 
 _FACET = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -45,7 +45,7 @@ def parse(content: bytes) -> MeshData:
     )
 
 
-def dump(stream: BinaryIO, data: MeshData) -> None:
+def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write binary STL; colours, landmarks and vertex numbers are lost, unused vertices too.
 
     Raises:

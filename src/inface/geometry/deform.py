@@ -1,10 +1,10 @@
 """Smooth fills of the unknown part of a field over a mesh: harmonic, and the smoother biharmonic.
 
 With A the vertex adjacency (0/1, each neighbour once) and D the diagonal of degrees, the harmonic fill has zero
-umbrella (uniform, 1/degree) Laplacian `h - D^-1 A h` at every unknown vertex; multiplied by the degree that is the symmetric
-system `(D - A)_uu h_u = A_uk h_k` over the unknown vertices alone. The biharmonic fill minimises the squared umbrella
-Laplacian, weighted by the degree, over all vertices: `Q = (D - A) D^-1 (D - A)`, `Q_uu h_u = -Q_uk h_k`. It leaves
-the known part with a continuous slope, where the harmonic one may crease.
+umbrella (uniform, 1/degree) Laplacian `h - D^-1 A h` at every unknown vertex; multiplied by the degree that is the
+symmetric system `(D - A)_uu h_u = A_uk h_k` over the unknown vertices alone. The biharmonic fill minimises the squared
+umbrella Laplacian, weighted by the degree, over all vertices: `Q = (D - A) D^-1 (D - A)`, `Q_uu h_u = -Q_uk h_k`. It
+leaves the known part with a continuous slope, where the harmonic one may crease.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import ConvergenceError
+from inface.geometry.adjacency import adjacency
 
 FillKind = Literal["harmonic", "biharmonic"]
 MASKS_KEPT = 8
@@ -44,7 +45,7 @@ class SmoothFill:
 
     def __init__(self, vertex_count: int, triangles: IntArray) -> None:
         self.vertex_count = vertex_count
-        self.adjacency = uniform_adjacency(vertex_count, triangles)
+        self.adjacency = adjacency(triangles, vertex_count)
         self._fills = Recent(MASKS_KEPT)
 
     def fill(self, values: FloatArray, known: BoolArray, kind: FillKind = "harmonic") -> FloatArray:
@@ -86,27 +87,16 @@ class SmoothFill:
         return matched
 
 
-def uniform_adjacency(vertex_count: int, triangles: IntArray) -> sparse.csr_array:
-    """Symmetric 0/1 adjacency `(V, V)` of the vertices that share a triangle; no vertex neighbours itself."""
-    pairs = np.asarray(triangles)[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
-    matrix = sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=(vertex_count, vertex_count)).tocsr()
-    matrix.sum_duplicates()
-    matrix.data[:] = 1.0
-    return matrix
-
-
-def _make_fill(adjacency: sparse.csr_array, known: BoolArray, kind: FillKind) -> _Fill:
+def _make_fill(neighbours: sparse.csr_array, known: BoolArray, kind: FillKind) -> _Fill:
     unknown = np.flatnonzero(~known)
-    rows = adjacency[unknown]
+    rows = neighbours[unknown]
     _refuse_islands(rows, unknown, known)
-    degree = np.diff(adjacency.indptr).astype(float)
+    degree = np.diff(neighbours.indptr).astype(float)
     if kind == "harmonic":
         system = sparse.csr_array(sparse.diags_array(degree).tocsr()[unknown] - rows)
     else:
         inverse = np.divide(1.0, degree, out=np.zeros_like(degree), where=degree > 0)
-        laplacian = sparse.diags_array(degree) - adjacency
+        laplacian = sparse.diags_array(degree) - neighbours
         system = sparse.csr_array(laplacian.tocsr()[unknown] @ (sparse.diags_array(inverse) @ laplacian))
     columns = system.tocsc()
     coupling = columns[:, known]

@@ -1,6 +1,6 @@
 """The latent space: mean, spread and named blocks; the blocks are the disentanglement."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,6 +48,16 @@ class LatentSpace:
                 + (f"its blocks are {known}" if known else "its latent space is not disentangled into blocks")
             )
         return self.blocks[name]
+
+    def parts(self, skip: Collection[str]) -> list[slice]:
+        """The slices that make up the latent code without the blocks named in `skip`."""
+        keep = np.ones(len(self) + 2, bool)
+        keep[[0, -1]] = False
+        for name in skip:
+            block = self.blocks[name]
+            keep[block.start + 1 : block.stop + 1] = False
+        edges = np.flatnonzero(np.diff(keep)).reshape(-1, 2).tolist()
+        return [slice(start, stop) for start, stop in edges]
 
     def standardise(self, latent: FloatArray) -> FloatArray:
         """`(latent - mean) / std` over `(..., K)`; entries without spread become 0."""

@@ -1,0 +1,372 @@
+"""What every model is and does: encode, decode, sample, edit, complete, save."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from inface import _validate
+from inface._validate import FloatArray, IntArray
+from inface.editing import block_code
+from inface.errors import MissingBlockError
+from inface.geometry.deform import FillKind
+from inface.landmarks import LandmarkSet
+from inface.mesh import Mesh
+from inface.models import door, layout
+from inface.models.ages import AgeCalibration
+from inface.models.edits import BlockEdits
+from inface.models.latent import LatentSpace
+from inface.models.network import stored_floats
+from inface.template import Template
+
+if TYPE_CHECKING:
+    from inface.models.completion import Reconstruction
+
+
+class ModelExtras(TypedDict, total=False):
+    """What a model may know beside its weights; see `MorphableModel` for the meaning.
+
+    `template` fills in `triangles`, `landmarks`, `regions`, `mirror`, `unit` and `colors` where they are not given.
+    """
+
+    template: Template
+    landmarks: Mapping[str, int]
+    regions: Mapping[str, IntArray]
+    mirror: IntArray | None
+    unit: str
+    colors: ArrayLike | None
+    noise_std: float | None
+    expressions: Mapping[str, ArrayLike]
+    age_calibration: AgeCalibration | None
+    card: Mapping[str, str]
+
+
+class MorphableModel(BlockEdits, ABC):
+    """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
+
+    Attributes:
+        kind: "pca" or "autoencoder".
+        mean_vertices: `(V, 3)` in `template.unit`, in the file's float type.
+        triangles: `(T, 3)`, counter-clockwise from outside.
+        template: the mean mesh with landmarks, regions (the file's `indices`), mirror pairs and unit.
+        colors: `(V, 3)` in [0, 1], or None.
+        latent: mean, spread and named blocks of the latent codes.
+        dtype: float32 or float64, the weights' type, which codes and vertices come out in.
+        noise_std: mm on each coordinate that the model leaves out, or None when unknown.
+        expressions: name -> code `(w,)` of the expression block.
+        age_calibration: the way between age block and months, or None ("age code" only).
+        card: what the model is: data, command, licence.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        mean_vertices: ArrayLike,
+        triangles: ArrayLike | None,
+        latent: LatentSpace,
+        dtype: np.dtype,
+        **extras: Unpack[ModelExtras],
+    ) -> None:
+        unknown = set(extras) - ModelExtras.__optional_keys__
+        if unknown:
+            raise TypeError(f"unknown argument '{min(unknown)}'")
+        self.dtype = np.dtype(dtype)
+        self.latent = latent
+        self.mean_vertices = stored_floats("mean_vertices", mean_vertices)
+        if self.mean_vertices.ndim != 2 or self.mean_vertices.shape[1] != 3 or not len(self.mean_vertices):
+            raise ValueError(f"mean_vertices: expected shape (V, 3), got {self.mean_vertices.shape}")
+        self.template = self._template(triangles, extras)
+        self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
+        self.noise_std = _noise_std(extras.get("noise_std"))
+        self.expressions = self._expressions(extras.get("expressions", {}))
+        self.age_calibration = self._calibration(extras.get("age_calibration"))
+        self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
+        if sum(len(k) + len(v) for k, v in self.card.items()) > layout.CARD_LIMIT:
+            raise ValueError(f"card: expected at most {layout.CARD_LIMIT} characters")
+
+    def _template(self, triangles: ArrayLike | None, extras: ModelExtras) -> Template:
+        given = extras.get("template")
+        default: dict[str, Any] = {} if given is None else vars(given) | {"colors": given.mesh.colors}
+        if triangles is None:
+            if given is None:
+                raise ValueError("triangles: give them, or a template that has them")
+            triangles = given.mesh.triangles
+        mesh = Mesh(self.mean_vertices, triangles, extras.get("colors", default.get("colors")))
+        t = mesh.triangles
+        repeated = (t[:, 0] == t[:, 1]) | (t[:, 1] == t[:, 2]) | (t[:, 2] == t[:, 0])
+        if repeated.any():
+            first = int(np.argmax(repeated))
+            raise ValueError(
+                f"triangles: {int(repeated.sum())} repeat a vertex (the first is number {first}, {t[first].tolist()})"
+            )
+        regions = {}
+        for name, ids in extras.get("regions", default.get("regions", {})).items():
+            ids = np.asarray(ids)
+            if ids.dtype.kind not in "iu":
+                raise ValueError(f"region '{name}': expected vertex indices, got dtype {ids.dtype}")
+            regions[str(name)] = ids
+        unit = extras.get("unit", default.get("unit", "mm"))
+        if unit not in door.UNITS:
+            raise ValueError(f"unit: expected one of {', '.join(door.UNITS)}, got '{unit}'")
+        mirror = extras.get("mirror", default.get("mirror"))
+        if mirror is not None and np.shape(mirror) != (len(mesh.vertices),):
+            raise ValueError(f"mirror: expected shape ({len(mesh.vertices)},), got {np.shape(mirror)}")
+        landmarks = extras.get("landmarks", default.get("landmarks", {}))
+        return Template(mesh, dict(landmarks), regions, mirror, unit)
+
+    def _expressions(self, codes: Mapping[str, ArrayLike]) -> Mapping[str, FloatArray]:
+        if not codes:
+            return {}
+        block = self.latent.block("expression")
+        made = {str(n): block_code(f"expression '{n}'", c, block, len(self.latent)) for n, c in codes.items()}
+        for name, code in made.items():
+            if code.ndim != 1:
+                raise ValueError(f"expression '{name}': expected one code, got shape {code.shape}")
+        return made
+
+    def _calibration(self, calibration: AgeCalibration | None) -> AgeCalibration | None:
+        if calibration is not None:
+            block = self.latent.block("age")
+            if len(calibration.direction) != block.stop - block.start:
+                raise ValueError(
+                    f"age calibration: expected a direction of the age block's width {block.stop - block.start}, "
+                    f"got {len(calibration.direction)}"
+                )
+        return calibration
+
+    def __repr__(self) -> str:
+        blocks = ", ".join(f"{name} {b.stop - b.start}" for name, b in self.blocks.items())
+        return (
+            f"{type(self).__name__}({len(self.mean_vertices)} vertices, latent {len(self.latent)}"
+            f"{f' = {blocks}' if blocks else ''}, {self.dtype})"
+        )
+
+    @property
+    def triangles(self) -> IntArray:
+        """`(T, 3)` int32."""
+        return self.template.mesh.triangles
+
+    @property
+    def colors(self) -> FloatArray | None:
+        """`(V, 3)` in [0, 1], or None."""
+        return self.template.mesh.colors
+
+    @property
+    def latent_mean(self) -> FloatArray:
+        """`(K,)` mean of the latent codes."""
+        return self.latent.mean
+
+    @property
+    def latent_std(self) -> FloatArray:
+        """`(K,)` standard deviation of the latent codes."""
+        return self.latent.std
+
+    @property
+    def blocks(self) -> Mapping[str, slice]:
+        """Name -> slice of the latent code; empty when the model is not disentangled."""
+        return self.latent.blocks
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of weights, topology and everything that gives codes their meaning (not of the card)."""
+        return layout.contents_hash(layout.contents(self))
+
+    # --- codes and vertices
+
+    def encode(
+        self,
+        vertices: Mesh | ArrayLike,
+        unknown_vertex_mask: ArrayLike | None = None,
+        invert_mask: bool = False,
+        *,
+        noise_std: float | None = None,
+        align: bool = False,
+        check: bool = True,
+    ) -> FloatArray:
+        """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
+
+        With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
+        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For `align`, `check` and the errors see `models.door.admit`.
+        """
+        arrival = door.admit(
+            self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
+        )
+        if arrival.known is None:
+            return self._encode(arrival.vertices)
+        from inface.models import completion
+
+        return completion.encode_known(self, arrival.vertices, arrival.known, noise_std)
+
+    @abstractmethod
+    def decode(self, latent: ArrayLike) -> FloatArray:
+        """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
+
+    def decode_mesh(self, latent: ArrayLike) -> Mesh:
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
+        vertices = self.decode(latent)
+        if vertices.ndim != 2:
+            raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
+        names = self.template.landmarks
+        landmarks = LandmarkSet(tuple(names), vertices[list(names.values())]) if names else None
+        return Mesh(vertices, self.triangles, self.colors, landmarks)
+
+    def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
+        if not n >= 0 or int(n) != n:
+            raise ValueError(f"n: expected a whole number of samples, got {n}")
+        if not np.isfinite(deviation_factor) or deviation_factor < 0:
+            raise ValueError(f"deviation_factor: expected a number of zero or more, got {deviation_factor}")
+        noise = np.random.default_rng(seed).standard_normal((int(n), len(self.latent)))
+        return (self.latent_mean + deviation_factor * self.latent_std * noise).astype(self.dtype)
+
+    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
+        """`n` random meshes; see `sample_latents`."""
+        return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
+
+    @property
+    @abstractmethod
+    def is_linear(self) -> bool:
+        """True when `decode` is a matrix product and a mean, so that modes add up (morph targets)."""
+
+    def mode_offsets(self, count: int, deviations: float = 1) -> FloatArray:
+        """`(count, V, 3)`: what `deviations` standard deviations of each of the first latent entries move."""
+        if not 0 <= count <= len(self.latent):
+            raise ValueError(f"count: expected 0 to {len(self.latent)} modes, got {count}")
+        steps = deviations * np.diag(np.asarray(self.latent_std, np.float64))[:count]
+        return self.decode(self.latent_mean + steps) - self.decode(self.latent_mean)
+
+    @abstractmethod
+    def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
+        """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and
+        cost nothing where the model can help it."""
+
+    @abstractmethod
+    def _weights(self) -> dict[str, Any]:
+        """The arrays that make up this kind of model, under the names they have in a file."""
+
+    def _centred(self, vertices: FloatArray) -> FloatArray:
+        """`vertices - mean`, flattened to `(..., 3V)`, in the model's dtype; computed in the wider type of the two."""
+        flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
+        out = np.empty(flat.shape, self.dtype)
+        mean = self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
+        return np.subtract(flat, mean, out=out, casting="same_kind")
+
+    def _codes(self, latent: ArrayLike) -> FloatArray:
+        """Checked latent codes `(..., K)` in the model's dtype."""
+        return _validate.finite("latent", _validate.floats("latent", latent, (len(self.latent),), dtype=self.dtype))
+
+    # --- partial shapes
+
+    def reconstruct_mesh(
+        self,
+        mesh: Mesh,
+        unknown_vertex_mask: ArrayLike | None = None,
+        invert_mask: bool = False,
+        back_match_known_vertices: bool | FillKind = False,
+        repeat: int = 1,
+        return_latent: bool = False,
+        *,
+        noise_std: float | None = None,
+        align: bool = False,
+        check: bool = True,
+    ) -> Any:
+        """The mesh as the model sees it, its unknown vertices filled in; with `return_latent` also the code `(K,)`.
+
+        For the arguments see `reconstruct`.
+        """
+        from inface.models import completion
+
+        return completion.reconstruct_mesh(
+            self,
+            mesh,
+            unknown_vertex_mask,
+            invert_mask,
+            back_match_known_vertices,
+            repeat,
+            return_latent,
+            noise_std=noise_std,
+            align=align,
+            check=check,
+        )
+
+    def reconstruct(
+        self,
+        mesh: Mesh,
+        unknown_vertex_mask: ArrayLike | None = None,
+        invert_mask: bool = False,
+        back_match_known_vertices: bool | FillKind = False,
+        repeat: int = 1,
+        *,
+        noise_std: float | None = None,
+        align: bool = False,
+        check: bool = True,
+    ) -> "Reconstruction":
+        """The same as a record with latent, residual and more; see `models.completion.reconstruct`."""
+        from inface.models import completion
+
+        return completion.reconstruct(
+            self,
+            mesh,
+            unknown_vertex_mask,
+            invert_mask,
+            back_match_known_vertices,
+            repeat,
+            noise_std=noise_std,
+            align=align,
+            check=check,
+        )
+
+    # --- the whole model
+
+    def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`."""
+        mine: ModelExtras = {
+            "landmarks": self.template.landmarks,
+            "regions": self.template.regions,
+            "mirror": self.template.mirror,
+            "unit": self.template.unit,
+            "colors": self.colors,
+            "noise_std": self.noise_std,
+            "expressions": self.expressions,
+            "age_calibration": self.age_calibration,
+            "card": self.card,
+        }
+        mine.update(extras)
+        return self._copy(**mine)
+
+    @abstractmethod
+    def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+        """The same weights with these extras."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too."""
+        layout.save(self, path)
+
+    def visualize(self, **options: Any) -> Any:
+        """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
+        from inface.viewer import show_model
+
+        return show_model(self, **options)
+
+    @staticmethod
+    def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
+        """The reference's name for `inface.load_model`."""
+        from inface.models import load_model
+
+        return load_model(path)
+
+
+def _noise_std(value: float | None) -> float | None:
+    if value is None:
+        return None
+    if not (np.isfinite(value) and value >= 0):
+        raise ValueError(f"noise_std: expected a number of zero or more (mm), got {value}")
+    return float(value)
+
+
+__all__ = ["MissingBlockError", "ModelExtras", "MorphableModel"]

@@ -1,0 +1,150 @@
+"""A fully connected network with leaky ReLU, as plain arrays."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from inface._validate import FloatArray, finite
+
+
+def stored_floats(name: str, value) -> FloatArray:
+    """Weights as they are kept: C-contiguous, native float32 or float64; anything narrower or whole is widened.
+
+    float32 stays float32, so that a product never copies the weights; NaN and infinity are refused.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: expected real numbers, got dtype {array.dtype}")
+    single = array.dtype.kind == "f" and array.dtype.itemsize < 8
+    wanted = np.dtype(np.float32 if single else np.float64)
+    array = finite(name, np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)).view()
+    array.flags.writeable = False
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers `h = weights[i] @ h + biases[i]`, each followed by leaky ReLU where the caller wants it.
+
+    Attributes:
+        weights: `(out_i, in_i)` each; the first `in` and the last `out` are the network's widths.
+        biases: `(out_i,)` each.
+        slope: factor of negative values in the leaky ReLU; 1 or more means no activation (a linear network).
+    """
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    slope: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not self.weights or len(self.weights) != len(self.biases):
+            raise ValueError(
+                f"network: expected as many biases as weight matrices, at least one; "
+                f"got {len(self.weights)} matrices and {len(self.biases)} biases"
+            )
+        slope = float(np.asarray(self.slope).reshape(()))
+        if not np.isfinite(slope):
+            raise ValueError(f"network: expected a finite slope of the leaky ReLU, got {slope}")
+        weights = [stored_floats(f"weights of layer {i}", w) for i, w in enumerate(self.weights)]
+        dtype = np.result_type(*weights)
+        width = None
+        for i, (weight, bias) in enumerate(zip(weights, self.biases, strict=True)):
+            if weight.ndim != 2 or np.shape(bias) != weight.shape[:1] or width not in (None, weight.shape[1]):
+                wanted = "(out, in)" if width is None else f"(out, {width})"
+                raise ValueError(
+                    f"layer {i}: expected weights {wanted} and bias (out,), got {weight.shape} and {np.shape(bias)}"
+                )
+            width = weight.shape[0]
+        object.__setattr__(self, "weights", tuple(w.astype(dtype, copy=False) for w in weights))
+        biases = (stored_floats(f"bias of layer {i}", b).astype(dtype, copy=False) for i, b in enumerate(self.biases))
+        object.__setattr__(self, "biases", tuple(biases))
+        object.__setattr__(self, "slope", slope)
+
+    @property
+    def input_width(self) -> int:
+        """Width of what goes in."""
+        return self.weights[0].shape[1]
+
+    @property
+    def output_width(self) -> int:
+        """Width of what comes out."""
+        return self.weights[-1].shape[0]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: the weights' type, which every result has."""
+        return self.weights[0].dtype
+
+    @property
+    def linear(self) -> bool:
+        """True when no activation is applied."""
+        return self.slope >= 1
+
+    def hidden(self, x: FloatArray) -> FloatArray:
+        """What goes into the last layer `(..., in_last)`, for `x (..., in)`; `x` is cast, never the weights."""
+        h = np.asarray(x, dtype=self.dtype)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            h = self._activate(_affine(weight, h, bias))
+        return h
+
+    def encode(self, x: FloatArray) -> FloatArray:
+        """`(..., in)` to `(..., out)` with the activation after every layer, the last one included."""
+        return self._activate(self.decode(x))
+
+    def decode(self, x: FloatArray, offset: FloatArray | None = None) -> FloatArray:
+        """`(..., in)` to `(..., out)` without activation after the last layer.
+
+        `offset (out,)` stands in for the last bias: the model adds its mean shape in the same pass.
+        """
+        return _affine(self.weights[-1], self.hidden(x), self.biases[-1] if offset is None else offset)
+
+    def _activate(self, h: FloatArray) -> FloatArray:
+        """Leaky ReLU in place: `max(h, slope * h)` for a slope under 1."""
+        return h if self.linear else np.maximum(h, h * h.dtype.type(self.slope), out=h)
+
+
+def _affine(weight: FloatArray, h: FloatArray, bias: FloatArray) -> FloatArray:
+    """`weight @ h + bias` over any leading axes: one matrix-vector or one matrix-matrix product."""
+    if h.ndim == 1:
+        out = weight @ h
+    else:
+        out = (h.reshape(-1, h.shape[-1]) @ weight.T).reshape(*h.shape[:-1], weight.shape[0])
+    out += bias
+    return out
+
+
+class LazyNetworks(Mapping[str, Network]):
+    """Networks by name, each read when it is first asked for and kept from then on.
+
+    `widths` gives each network's output width without reading it.
+    """
+
+    def __init__(self, readers: Mapping[str, Callable[[], Network]], widths: Mapping[str, int]) -> None:
+        self._readers = dict(readers)
+        self._loaded: dict[str, Network] = {}
+        self.widths = dict(widths)
+
+    @classmethod
+    def of(cls, networks: Mapping[str, Network]) -> "LazyNetworks":
+        """From networks that are in memory already."""
+        lazy = cls({}, {name: network.output_width for name, network in networks.items()})
+        lazy._loaded = dict(networks)
+        return lazy
+
+    def __reduce__(self):
+        return LazyNetworks.of, (dict(self),)  # an open file cannot travel to another process
+
+    def __getitem__(self, name: str) -> Network:
+        if name not in self._loaded:
+            if name not in self._readers:
+                raise KeyError(name)
+            self._loaded[name] = self._readers[name]()
+            del self._readers[name]  # the last one lets go of the file
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.widths)
+
+    def __len__(self) -> int:
+        return len(self.widths)

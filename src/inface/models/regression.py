@@ -1,0 +1,190 @@
+"""Linear regressors: from one model's latents to another's, and from latents to attributes (cephalic index, ...)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from inface._validate import FloatArray, finite, floats
+from inface.codecs.regression_json import (
+    AttributeData,
+    read_attributes,
+    read_linear_regressor,
+    write_attributes,
+    write_linear_regressor,
+)
+from inface.mesh import Mesh
+from inface.models.latent import LatentSpace
+
+if TYPE_CHECKING:
+    from inface.models.base import MorphableModel
+
+
+class LinearRegressor:
+    """`y = matrix @ x + intercept`, e.g. from the latents of a head model to those of a skull model.
+
+    Attributes:
+        matrix: `(out, in)`.
+        intercept: `(out,)`.
+    """
+
+    def __init__(self, matrix: ArrayLike | str | Path, intercept: ArrayLike | None = None) -> None:
+        """From the two arrays, or from the path of a JSON file as in the reference."""
+        if isinstance(matrix, str | Path):
+            self.matrix, self.intercept = read_linear_regressor(matrix)
+            return
+        self.matrix = finite("matrix", floats("matrix", matrix, (None, None)))
+        if self.matrix.ndim != 2 or intercept is None or np.shape(intercept) != self.matrix.shape[:1]:
+            raise ValueError(
+                f"regressor: expected a matrix (out, in) and an intercept (out,), got {self.matrix.shape} and "
+                f"{None if intercept is None else np.shape(intercept)}"
+            )
+        self.intercept = finite("intercept", floats("intercept", intercept, (None,)))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LinearRegressor":
+        """Read `{"matrix": [[...]], "intercept": [...]}`; `FormatError` when the file is anything else."""
+        return cls(*read_linear_regressor(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON file, atomically."""
+        write_linear_regressor(path, self.matrix, self.intercept)
+
+    def __call__(self, latent: ArrayLike) -> FloatArray:
+        """Latents `(..., out)` of latents `(..., in)`."""
+        codes = finite("latent", floats("latent", latent, (self.matrix.shape[1],)))
+        return codes @ self.matrix.T + self.intercept
+
+    translate_latent_code = __call__  # the reference's name
+
+
+class AttributeRegressor:
+    """Attributes as linear functions of standardised latents: `weights @ (z - mean) / std + attribute's mean`.
+
+    Attributes:
+        attributes: name -> weights `(d,)` on the first d latent entries, mean, std, description.
+    """
+
+    def __init__(self, attributes: Mapping[str, AttributeData]) -> None:
+        if not attributes:
+            raise ValueError("attributes: expected at least one")
+        self.attributes = dict(attributes)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "AttributeRegressor":
+        """Read `{name: [weights, mean, std, description]}`; `FormatError` when the file is anything else."""
+        return cls(read_attributes(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write the JSON file, atomically."""
+        write_attributes(path, self.attributes)
+
+    def estimate(
+        self, model: "MorphableModel | LatentSpace", latent: ArrayLike, names: Sequence[str] | None = None
+    ) -> dict[str, FloatArray]:
+        """Name -> estimate `(...,)` of latents `(..., K)` of a model (or of its latent space)."""
+        space = _space(model)
+        chosen = list(self.attributes if names is None else names)
+        weights, means = self._rows(space, chosen)
+        values = space.standardise(_codes(space, latent)) @ weights.T + means
+        return {name: values[..., i] for i, name in enumerate(chosen)}
+
+    def correct(
+        self,
+        model: "MorphableModel | LatentSpace",
+        latent: ArrayLike,
+        targets: Mapping[str, float | None],
+        fixed: Sequence[str] = (),
+    ) -> FloatArray:
+        """Latents `(..., K)` moved the least (in standard deviations) so that the attributes meet their targets.
+
+        Args:
+            targets: name -> value; None stands for the attribute's mean in the population.
+            fixed: attributes held as they are, such as "age" and "v_tot".
+
+        The shift is the minimum-norm one, `dz = W^T (W W^T)^-1 (target - estimate)`. Raises `ValueError` for an
+        unknown name, a name both targeted and fixed, or targets that contradict one another.
+        """
+        space = _space(model)
+        both = sorted(set(targets) & set(fixed))
+        if both:
+            raise ValueError(f"attribute '{both[0]}': it is both a target and fixed; choose one")
+        names = [*targets, *dict.fromkeys(fixed)]
+        weights, means = self._rows(space, names)
+        codes = _codes(space, latent)
+        change = -space.standardise(codes) @ weights.T  # target - estimate, less the means on both sides
+        for i, (name, value) in enumerate(targets.items()):
+            if value is not None:
+                change[..., i] += float(finite(f"target '{name}'", floats("target", value, ()))) - means[i]
+        change[..., len(targets) :] = 0
+        shift = change @ np.linalg.pinv(weights, rcond=1e-9).T
+        missed = np.abs(shift @ weights.T - change)
+        scale = np.maximum([self.attributes[n].std for n in names], 1e-12)
+        if missed.size and (missed > 1e-6 * scale + 1e-9 * np.abs(change)).any():
+            worst = names[int(np.argmax((missed / scale).reshape(-1, len(names)).max(0)))]
+            raise ValueError(
+                f"attribute '{worst}': no latent meets all targets at once; its weights depend on those of the others "
+                f"({', '.join(names)}), so leave one out"
+            )
+        return codes + shift * space.std
+
+    def _rows(self, space: LatentSpace, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+        """Weights `(n, K)`, zero where the latent has no spread, and means `(n,)`."""
+        weights = np.zeros((len(names), len(space)))
+        for row, name in zip(weights, names, strict=True):
+            if name not in self.attributes:
+                raise ValueError(f"no attribute '{name}'; there are: {', '.join(self.attributes)}")
+            own = self.attributes[name].weights
+            if len(own) > len(space):
+                raise ValueError(
+                    f"attribute '{name}': {len(own)} weights for a latent of {len(space)}; another model's?"
+                )
+            row[: len(own)] = own
+        weights[:, space.std == 0] = 0
+        return weights, np.array([self.attributes[name].mean for name in names])
+
+
+def get_measurement_corrected_meshes(
+    registered_meshes: Sequence[Mesh],
+    model: "MorphableModel",
+    shape_factor_function: Mapping[str, Sequence],
+    measurement_kinds: Sequence[str],
+    measurement_optima: Sequence[float | None] | float | None = None,
+    fix_age: bool = False,
+    fix_total_volume: bool = False,
+) -> tuple[list[Mesh], FloatArray, FloatArray]:
+    """The reference's function of this name, so that its scripts run: corrected meshes, estimates and targets.
+
+    Args:
+        shape_factor_function: the attribute file as `json.load` gives it.
+        measurement_optima: one target a measurement, None for the population's mean.
+
+    Returns:
+        meshes, estimates `(measurements, meshes)`, targets `(measurements, meshes)`.
+    """
+    entries = shape_factor_function.items()
+    regressor = AttributeRegressor({name: AttributeData(np.array(e[0], float), e[1], e[2]) for name, e in entries})
+    kinds = list(measurement_kinds)
+    optima = list(np.atleast_1d(np.asarray(measurement_optima, object)))
+    if len(optima) == 1:
+        optima *= len(kinds)
+    if len(optima) != len(kinds):
+        raise ValueError(f"measurement_optima: expected {len(kinds)} targets, one a measurement, got {len(optima)}")
+    targets = dict(zip(kinds, optima, strict=True))
+    fixed = ["age"] * fix_age + ["v_tot"] * fix_total_volume
+    latent = np.stack([model.encode(mesh) for mesh in registered_meshes])
+    estimates = regressor.estimate(model, latent, kinds)
+    shapes = model.decode(regressor.correct(model, latent, targets, fixed))
+    meshes = [mesh.with_vertices(shape) for mesh, shape in zip(registered_meshes, shapes, strict=True)]
+    wanted = [regressor.attributes[k].mean if v is None else float(v) for k, v in targets.items()]
+    return meshes, np.stack([estimates[k] for k in kinds]), np.repeat(np.array(wanted)[:, None], len(meshes), 1)
+
+
+def _space(model: "MorphableModel | LatentSpace") -> LatentSpace:
+    return model if isinstance(model, LatentSpace) else model.latent
+
+
+def _codes(space: LatentSpace, latent: ArrayLike) -> FloatArray:
+    return finite("latent", floats("latent", latent, (len(space),)))
