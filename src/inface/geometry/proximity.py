@@ -147,12 +147,15 @@ class SurfaceIndex:
             done, k = k, k * 4
 
 
-def nearest(tree: cKDTree, points: FloatArray, reach: float = np.inf) -> tuple[FloatArray, IntArray, BoolArray]:
+def nearest(
+    tree: cKDTree, points: FloatArray, reach: float = np.inf, slack: float = 0.0
+) -> tuple[FloatArray, IntArray, BoolArray]:
     """Distance `(n,)`, index `(n,)` of the nearest point of a KD-tree, and whether there is one within `reach` `(n,)`.
 
-    Where there is none the distance is infinite and the index 0.
+    Where there is none the distance is infinite and the index 0. With `slack` the point found may be farther than the
+    nearest by this share, which is faster for points far away.
     """
-    distance, index = tree.query(points, distance_upper_bound=reach)
+    distance, index = tree.query(points, eps=slack, distance_upper_bound=reach)
     distance, index = np.asarray(distance), np.asarray(index)
     hit = np.isfinite(distance)
     return distance, np.where(hit, index, 0), hit

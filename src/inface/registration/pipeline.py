@@ -43,6 +43,7 @@ class Settings:
         use_landmarks_in_fit: draw the fit to the landmarks; False: they only give the pose.
         check_pose: with a given start or landmarks, look for a better pose all the same.
         smallest: share of the surface below which a loose piece of the scan is dropped.
+        smooth_normals: rounds of averaging the scan's normals, against noise; 0 for clean meshes.
         limits: when to say "partial" or "failed".
     """
 
@@ -56,6 +57,7 @@ class Settings:
     use_landmarks_in_fit: bool = True
     check_pose: bool = True
     smallest: float = 0.02
+    smooth_normals: int = 2
     limits: Limits = field(default_factory=Limits)
 
 
@@ -153,7 +155,7 @@ class _Run:
         self.clock = now
 
     def register(self, scan, given, start, stiffness, curves) -> Registration:
-        cleaned = clean(scan, smallest=self.settings.smallest)
+        cleaned = clean(scan, smallest=self.settings.smallest, smooth_normals=self.settings.smooth_normals)
         self.done("clean", {"points": len(cleaned.points)}, cleaned.notes)
         if cleaned.problem:
             return self.failure(cleaned.problem)

@@ -2,7 +2,7 @@
 
 Minimises, over displacements u from the model fit, stiffness (membrane and bending energy of the surface) plus
 weighted distances to matched points [amberg2007 for the scheme of falling stiffness]. The weights are the same for
-x, y and z, so one sparse factor a level serves all three axes. Where the scan shows nothing the displacement fades to none.
+x, y and z, so one sparse factor a level serves all three axes. Where the scan shows nothing the displacement fades.
 """
 
 from collections.abc import Mapping, Sequence
