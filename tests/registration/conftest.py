@@ -1,4 +1,4 @@
-"""A toy head with a nose, eyes and a chin, its model of smooth modes, and scans of it: small, so that tests are quick."""
+"""A toy head with a nose, eyes and a chin, its model of smooth modes, and scans of it: small, so tests are quick."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,8 @@ def toy_model(template: Template) -> PCAMorphableModel:
     fields = [
         np.stack([x, y, z], 1), np.stack([x, zero, zero], 1), np.stack([zero, zero, z], 1),
         np.stack([0.6 * z, zero, zero], 1), np.stack([zero, np.clip(-y, 0, None), zero], 1),
-        np.stack([zero, zero, front], 1), np.stack([front * x, zero, zero], 1), np.stack([zero, front * (y + 0.3), zero], 1),
+        np.stack([zero, zero, front], 1), np.stack([front * x, zero, zero], 1),
+        np.stack([zero, front * (y + 0.3), zero], 1),
         np.stack([zero, zero, -np.clip(-z, 0, None) ** 2], 1), np.stack([x * y, zero, zero], 1),
         np.stack([zero, zero, x * y], 1), np.stack([zero, zero, np.sin(3 * y)], 1),
     ]  # fmt: skip

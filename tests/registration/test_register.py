@@ -9,6 +9,7 @@ from inface.registration import RegistrationError, Settings, register
 from inface.registration.pose import even_rotations
 from inface.synthetic.scanner import simulate_scan
 from inface.transforms import Similarity
+
 from .conftest import PLAIN, errors
 
 

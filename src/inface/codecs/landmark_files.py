@@ -1,4 +1,4 @@
-"""Landmark files of other programs: MeshLab `.pp`, 3D Slicer `.fcsv` and `.mrk.json`, Scalismo JSON, iBUG lists, our CSV.
+"""Landmark files of other programs: MeshLab `.pp`, Slicer `.fcsv` and `.mrk.json`, Scalismo JSON, iBUG lists, our CSV.
 
 All become name -> point `(3,)`, NaN where the file marks a point as not set. Slicer files say in which patient frame
 they are; points are returned in LPS, the frame of the meshes that Slicer writes.
