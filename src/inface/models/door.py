@@ -77,8 +77,8 @@ def admit(
     if mesh is not None:
         check_topology(template, mesh, known)
     seen = vertices if known is None else vertices[..., known, :]
-    bad = ~np.isfinite(seen).all(-1)
-    if bad.any():
+    if not np.isfinite(seen).all():
+        bad = ~np.isfinite(seen).all(-1)
         raise ValueError(
             f"vertices: {int(bad.sum())} vertices taken as known are NaN or infinite; name them in unknown_vertex_mask"
         )
