@@ -33,8 +33,8 @@ def test_centred_product_is_the_plain_one(width, batch, given_type, weight_type)
 def test_slopes():
     net = Network((np.eye(2), -np.eye(2)), (np.zeros(2), np.zeros(2)), 0.1)
     x = np.array([2.0, -3.0])
-    assert net.encode(x).tolist() == [-0.2, 0.3 * 1]
-    assert net.decode(x).tolist() == [-2.0, 0.3]
+    assert net.encode(x).tolist() == pytest.approx([-0.2, 0.3])
+    assert net.decode(x).tolist() == pytest.approx([-2.0, 0.3])
     assert Network(net.weights, net.biases, 1.0).encode(x).tolist() == [-2, 3]
     assert Network(net.weights, net.biases, 0.0).encode(x).tolist() == [0, 0]
 
