@@ -191,7 +191,8 @@ class MorphableModel(BlockEdits, ABC):
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
-        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For `align`, `check` and the errors see `models.door.admit`.
+        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
+        `align`, `check` and the errors see `models.door.admit`.
         """
         arrival = door.admit(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
@@ -349,9 +350,9 @@ class MorphableModel(BlockEdits, ABC):
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
-        from inface.viewer import show_model
+        from inface import viewer
 
-        return show_model(self, **options)
+        return viewer.view(self, **options)
 
     @staticmethod
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
