@@ -16,7 +16,7 @@ from inface.measurement.distances import LANDMARK_MEASURES, landmark_pairs
 from inface.synthetic.warp import PointWarp
 from inface.template import Template
 
-_JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(0, 17), *range(17, 27))]
+_JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(17), *range(17, 27))]
 _SPACING = 2.0  # mm: control points nearer than this to one already taken are left out
 _RING = 72
 _EAR_POINTS = 8
