@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inface import _validate, codecs
-from inface._validate import BoolArray, FloatArray, IntArray
+from inface._validate import FloatArray, IntArray
 from inface.geometry import adjacency
 from inface.landmarks import LandmarkSet, SurfaceAnchors
 
@@ -23,7 +23,7 @@ class MeshInfo:
         triangles: their number.
         unknown_vertices: vertices with a NaN coordinate.
         unused_vertices: vertices of no triangle.
-        zero_area_triangles: area 0 but three different vertices, all known.
+        zero_area_triangles: no area to speak of (1e-12 of the squared extent) but three different, known vertices.
         repeated_index_triangles: one vertex named more than once.
         components: connected pieces, unused vertices not counted.
         border_loops: closed borders; 0 for a closed surface.
@@ -141,10 +141,12 @@ class Mesh:
 
     def info(self) -> MeshInfo:
         """Counts, flaws, size and likely unit."""
-        known: BoolArray = np.isfinite(self.vertices).all(1)
+        known = np.asarray(np.isfinite(self.vertices).all(1))
         a, b, c = self.triangles.T
         repeated = (a == b) | (b == c) | (a == c)
         proper = self.triangles[known[self.triangles].all(1) & ~repeated]
+        areas = adjacency.triangle_areas(self.vertices, proper)
+        edges = np.ptp(self.vertices[proper], axis=1).max(1, initial=0)
         used = adjacency.referenced(self.triangles, len(self.vertices))
         _, labels = adjacency.components(self.triangles, len(self.vertices))
         size = np.ptp(self.vertices[known], axis=0) if known.any() else np.full(3, np.nan)
@@ -153,7 +155,7 @@ class Mesh:
             triangles=len(self.triangles),
             unknown_vertices=int((~known).sum()),
             unused_vertices=int((~used).sum()),
-            zero_area_triangles=int((adjacency.triangle_areas(self.vertices, proper) == 0).sum()),
+            zero_area_triangles=int((areas <= 1e-12 * edges**2).sum()),
             repeated_index_triangles=int(repeated.sum()),
             components=len(np.unique(labels[used])),
             border_loops=len(adjacency.border_loops(self.triangles[~repeated])),

@@ -51,6 +51,10 @@ class Template:
         for name, ids in self.regions.items():
             if len(ids) and not (np.min(ids) >= 0 and np.max(ids) < count):
                 raise ValueError(f"region '{name}': a vertex index lies outside [0, {count})")
+        if self.mirror is not None and (
+            len(self.mirror) != count or np.min(self.mirror, initial=0) < 0 or np.max(self.mirror, initial=-1) >= count
+        ):
+            raise ValueError(f"mirror: expected {count} vertex ids inside [0, {count})")
         if self.mirror is not None and not np.array_equal(self.mirror[self.mirror], np.arange(count)):
             raise ValueError("mirror: the partner of a vertex's partner must be the vertex itself")
 

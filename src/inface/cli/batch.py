@@ -12,8 +12,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from inface.codecs import MESH_SUFFIXES
+from inface.codecs import MESH_FORMATS
 from inface.errors import InfaceError
+
+MESH_SUFFIXES = tuple(MESH_FORMATS)
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or an embedded model's name.")]
 MeshesArgument = Annotated[list[str], typer.Argument(metavar="MESH...", help="Mesh files, folders or globs.")]

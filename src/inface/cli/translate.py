@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.codecs import MESH_SUFFIXES
 from inface.codecs.latents import LATENT_SUFFIXES, read_latent, write_latent
 from inface.mesh import Mesh
 
@@ -35,7 +34,7 @@ def translate(
 
     first, second = batch.load_model(model), batch.load_model(other)
     bridge = LinearRegressor.load(regressor)
-    paths = batch.expand(inputs, LATENT_SUFFIXES if latents else MESH_SUFFIXES)
+    paths = batch.expand(inputs, LATENT_SUFFIXES if latents else batch.MESH_SUFFIXES)
     target = batch.Output.of(out, format, len(paths))
     names = dict(zip(paths, batch.stems(paths), strict=True))
 

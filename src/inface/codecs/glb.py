@@ -146,14 +146,14 @@ def parse(content: bytes) -> MeshData:
         mesh = document["meshes"][document["nodes"][node]["mesh"]]
         turn = -1 if np.linalg.det(matrix[:3, :3]) < 0 else 1
         for name, point in _landmarks(mesh).items():
-            landmarks[name] = point @ matrix[:3, :3].T + matrix[:3, 3]
+            landmarks[name] = _moved(point, matrix)
         for primitive in mesh["primitives"]:
             key = (node, primitive["attributes"]["POSITION"])
             if key not in placed:
                 points = _accessor(document, binary, key[1]).astype(np.float64)
                 placed[key] = total
                 total += len(points)
-                vertices.append(points @ matrix[:3, :3].T + matrix[:3, 3])
+                vertices.append(_moved(points, matrix))
                 colors.append(_colors(document, binary, primitive))
             count = len(_accessor(document, binary, key[1]))
             triangles.append(_primitive_triangles(document, binary, primitive, count)[:, ::turn] + placed[key])
@@ -222,6 +222,10 @@ def _local(node: Mapping) -> FloatArray:
     out[:3, :3] = rotation * np.array(node.get("scale", (1, 1, 1)), np.float64)
     out[:3, 3] = node.get("translation", (0, 0, 0))
     return out
+
+
+def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    return points if np.array_equal(matrix, np.eye(4)) else points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _accessor(document: dict, binary: bytes, index: int) -> np.ndarray:

@@ -13,7 +13,7 @@ LATENT_SUFFIXES = (".json", ".npy")
 
 
 def read_latent(path: str | Path) -> FloatArray:
-    """A latent code `(K,)`, or a batch `(N, K)`, float32 or float64 as in the file (JSON: float64)."""
+    """The code `(K,)` in a file, float32 or float64 as it stands there (JSON: float64)."""
     if _suffix(path) == ".npy":
         values = read_npy(path)
     else:
@@ -23,13 +23,16 @@ def read_latent(path: str | Path) -> FloatArray:
                 raise FormatError(f"'{path}': expected a list of numbers or an object with 'latent'")
             values = values["latent"]
     try:
-        return finite("latent", floats("latent", values, (None,), dtype=None))
+        code = finite("latent", floats("latent", values, (None,), dtype=None))
     except ValueError as error:
         raise FormatError(f"'{path}': {error}") from None
+    if code.ndim != 1:
+        raise FormatError(f"'{path}': expected one latent code, got an array of shape {code.shape}")
+    return code
 
 
 def write_latent(path: str | Path, latent: FloatArray) -> None:
-    """Write a latent code `(K,)` or a batch `(N, K)`; it comes back bit for bit."""
+    """Write one code `(K,)`; it comes back bit for bit."""
     latent = finite("latent", floats("latent", latent, (None,), dtype=None))
     if _suffix(path) == ".npy":
         with atomic_write(path) as temporary, open(temporary, "wb") as stream:

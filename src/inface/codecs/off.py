@@ -7,9 +7,13 @@ import numpy as np
 from inface.codecs.mesh_data import MeshData, MeshLike, fans, unit_colors
 from inface.errors import FormatError
 
+_OURS = "# written by inface"
+
 
 def parse(content: bytes) -> MeshData:
     """Read a text OFF or COFF file; polygons are cut into fans, colours of faces are read past."""
+    if _OURS.encode() in content[:40] and not content.endswith(b"\n"):
+        raise FormatError("the OFF file is cut short: its last line has no end")
     lines = [row for line in content.splitlines() if (row := line.partition(b"#")[0].split())]
     if not lines or lines[0][0].upper() not in (b"OFF", b"COFF"):
         raise FormatError("expected a file that starts with OFF or COFF")
@@ -47,7 +51,7 @@ def dump(stream: BinaryIO, data: MeshLike) -> None:
     if data.colors is not None:
         table, ending, head = np.concatenate([data.vertices, data.colors], 1), " 1.0", "COFF"
     pattern = " ".join(["%r"] * table.shape[1]) + ending
-    lines = [head, f"{len(data.vertices)} {len(data.triangles)} 0"]
+    lines = [head, _OURS, f"{len(data.vertices)} {len(data.triangles)} 0"]
     lines += [pattern % tuple(row) for row in table.tolist()]
     lines += [f"3 {a} {b} {c}" for a, b, c in data.triangles.tolist()]
     stream.write(("\n".join(lines) + "\n").encode("ascii"))

@@ -100,6 +100,8 @@ def triangle_areas(vertices: FloatArray, triangles: IntArray) -> FloatArray:
 
 def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
     """Unit normals `(V, 3)`, weighted by area; zero where no proper triangle is (unreferenced, NaN, degenerate)."""
+    if not len(triangles):
+        return np.zeros((len(vertices), 3))
     weighted = np.nan_to_num(triangle_normals(vertices, triangles), nan=0.0)
     total = np.stack(
         [

@@ -86,7 +86,7 @@ class AEMorphableModel(MorphableModel):
     def decode(self, latent: ArrayLike) -> FloatArray:
         """Vertices `(..., V, 3)` of codes `(..., K)`."""
         codes = self._codes(latent)
-        return self.decoder.decode(codes, self.offset).reshape(*codes.shape[:-1], -1, 3)
+        return self.decoder.decode(codes, self.offset).reshape(*codes.shape[:-1], len(self.mean_vertices), 3)
 
     @property
     def is_linear(self) -> bool:

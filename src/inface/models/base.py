@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from inface import _validate
 from inface._validate import FloatArray, IntArray
 from inface.editing import block_code
 from inface.errors import MissingBlockError
+from inface.geometry.deform import FillKind
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import door, layout
@@ -21,6 +22,9 @@ from inface.models.edits import BlockEdits
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
 from inface.template import Template
+
+if TYPE_CHECKING:
+    from inface.models.completion import Reconstruction
 
 
 class ModelExtras(TypedDict, total=False):
@@ -180,13 +184,15 @@ class MorphableModel(BlockEdits, ABC):
         unknown_vertex_mask: ArrayLike | None = None,
         invert_mask: bool = False,
         *,
+        noise_std: float | None = None,
         align: bool = False,
         check: bool = True,
     ) -> FloatArray:
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
-        the code is fitted to the known vertices only. For `align`, `check` and the errors see `models.door.admit`.
+        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
+        `align`, `check` and the errors see `models.door.admit`.
         """
         arrival = door.admit(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
@@ -195,7 +201,7 @@ class MorphableModel(BlockEdits, ABC):
             return self._encode(arrival.vertices)
         from inface.models import completion
 
-        return completion.encode_known(self, arrival.vertices, arrival.known)
+        return completion.encode_known(self, arrival.vertices, arrival.known, noise_std)
 
     @abstractmethod
     def decode(self, latent: ArrayLike) -> FloatArray:
@@ -246,7 +252,7 @@ class MorphableModel(BlockEdits, ABC):
 
     def _centred(self, vertices: FloatArray) -> FloatArray:
         """`vertices - mean`, flattened to `(..., 3V)`, in the model's dtype; computed in the wider type of the two."""
-        flat = vertices.reshape(*vertices.shape[:-2], -1)
+        flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
         out = np.empty(flat.shape, self.dtype)
         mean = self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
         return np.subtract(flat, mean, out=out, casting="same_kind")
@@ -257,17 +263,64 @@ class MorphableModel(BlockEdits, ABC):
 
     # --- partial shapes
 
-    def reconstruct_mesh(self, mesh: Mesh, unknown_vertex_mask: ArrayLike | None = None, **options: Any):
-        """The mesh as the model sees it, its unknown vertices filled in; see `models.completion.reconstruct_mesh`."""
+    def reconstruct_mesh(
+        self,
+        mesh: Mesh,
+        unknown_vertex_mask: ArrayLike | None = None,
+        invert_mask: bool = False,
+        back_match_known_vertices: bool | FillKind = False,
+        repeat: int = 1,
+        return_latent: bool = False,
+        *,
+        noise_std: float | None = None,
+        align: bool = False,
+        check: bool = True,
+    ) -> Any:
+        """The mesh as the model sees it, its unknown vertices filled in; with `return_latent` also the code `(K,)`.
+
+        For the arguments see `reconstruct`.
+        """
         from inface.models import completion
 
-        return completion.reconstruct_mesh(self, mesh, unknown_vertex_mask, **options)
+        return completion.reconstruct_mesh(
+            self,
+            mesh,
+            unknown_vertex_mask,
+            invert_mask,
+            back_match_known_vertices,
+            repeat,
+            return_latent,
+            noise_std=noise_std,
+            align=align,
+            check=check,
+        )
 
-    def reconstruct(self, mesh: Mesh, unknown_vertex_mask: ArrayLike | None = None, **options: Any):
+    def reconstruct(
+        self,
+        mesh: Mesh,
+        unknown_vertex_mask: ArrayLike | None = None,
+        invert_mask: bool = False,
+        back_match_known_vertices: bool | FillKind = False,
+        repeat: int = 1,
+        *,
+        noise_std: float | None = None,
+        align: bool = False,
+        check: bool = True,
+    ) -> "Reconstruction":
         """The same as a record with latent, residual and more; see `models.completion.reconstruct`."""
         from inface.models import completion
 
-        return completion.reconstruct(self, mesh, unknown_vertex_mask, **options)
+        return completion.reconstruct(
+            self,
+            mesh,
+            unknown_vertex_mask,
+            invert_mask,
+            back_match_known_vertices,
+            repeat,
+            noise_std=noise_std,
+            align=align,
+            check=check,
+        )
 
     # --- the whole model
 
@@ -297,9 +350,9 @@ class MorphableModel(BlockEdits, ABC):
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
-        from inface.viewer import show_model
+        from inface import viewer
 
-        return show_model(self, **options)
+        return viewer.view(self, **options)
 
     @staticmethod
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":

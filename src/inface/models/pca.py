@@ -1,7 +1,7 @@
 """The linear model: `x = mean + z @ components`."""
 
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,10 +9,14 @@ from numpy.typing import ArrayLike
 from inface._validate import FloatArray
 from inface.codecs import ModelFile
 from inface.errors import FormatError
+from inface.mesh import Mesh
 from inface.models import layout
 from inface.models.base import ModelExtras, MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
+
+if TYPE_CHECKING:
+    from inface.models.completion import Posterior
 
 ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
 ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
@@ -82,7 +86,7 @@ class PCAMorphableModel(MorphableModel):
         codes = self._codes(latent)
         flat = codes.reshape(-1, codes.shape[-1]) @ self.components if codes.ndim > 1 else codes @ self.components
         flat += self.mean_flat
-        return flat.reshape(*codes.shape[:-1], -1, 3)
+        return flat.reshape(*codes.shape[:-1], len(self.mean_vertices), 3)
 
     @property
     def is_linear(self) -> bool:
@@ -99,11 +103,19 @@ class PCAMorphableModel(MorphableModel):
             out[:, rows] = batch @ self.components[rows].T
         return out.reshape(*flat.shape[:-1], len(self.components))
 
-    def posterior(self, vertices: ArrayLike, known: ArrayLike, noise_std: float | None = None):
-        """The distribution of the whole shape given its known vertices; see `models.completion.posterior`."""
+    def posterior(
+        self,
+        vertices: Mesh | ArrayLike,
+        known: ArrayLike,
+        noise_std: float | None = None,
+        *,
+        align: bool = False,
+        check: bool = True,
+    ) -> "Posterior":
+        """The distribution of the whole shape given its known vertices, itself a model; see `completion.posterior`."""
         from inface.models import completion
 
-        return completion.posterior(self, vertices, known, noise_std)
+        return completion.posterior(self, vertices, known, noise_std, align=align, check=check)
 
     def _weights(self) -> dict[str, Any]:
         return layout.pca_weights(self)

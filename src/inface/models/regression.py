@@ -1,4 +1,4 @@
-"""Linear regressors: from one model's latents to another's, and from latents to attributes such as the cephalic index."""
+"""Linear regressors: from one model's latents to another's, and from latents to attributes (cephalic index, ...)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -119,7 +119,7 @@ class AttributeRegressor:
             if value is not None:
                 change[..., i] += float(finite(f"target '{name}'", floats("target", value, ()))) - means[i]
         change[..., len(targets) :] = 0
-        shift = change @ np.linalg.pinv(weights).T
+        shift = change @ np.linalg.pinv(weights, rcond=1e-9).T
         missed = np.abs(shift @ weights.T - change)
         scale = np.maximum([self.attributes[n].std for n in names], 1e-12)
         if missed.size and (missed > 1e-6 * scale + 1e-9 * np.abs(change)).any():
@@ -164,12 +164,8 @@ def get_measurement_corrected_meshes(
     Returns:
         meshes, estimates `(measurements, meshes)`, targets `(measurements, meshes)`.
     """
-    regressor = AttributeRegressor(
-        {
-            name: AttributeData(np.asarray(e[0], float), float(e[1]), float(e[2]))
-            for name, e in shape_factor_function.items()
-        }
-    )
+    entries = shape_factor_function.items()
+    regressor = AttributeRegressor({name: AttributeData(np.array(e[0], float), e[1], e[2]) for name, e in entries})
     kinds = list(measurement_kinds)
     optima = list(np.atleast_1d(np.asarray(measurement_optima, object)))
     if len(optima) == 1:

@@ -1,0 +1,75 @@
+"""The plain ways that `core.py` measures against: written as one would at first, each result in float64."""
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+
+def pca_decode(components, mean, latent):
+    """One matrix product, with the up-cast of the float32 components at each call."""
+    return (latent.astype(np.float64) @ components.astype(np.float64)).reshape(mean.shape) + mean
+
+
+def pca_encode(components, mean, vertices):
+    """One mesh, with an up-cast of the components at each call."""
+    return components.astype(np.float64) @ (vertices.astype(np.float64) - mean).reshape(-1)
+
+
+def pca_partial_encode(components, mean, vertices, known):
+    """Least squares by a singular value decomposition of the whole masked float64 basis."""
+    rows = np.repeat(known, 3)
+    basis = components.astype(np.float64).T * rows[:, None]
+    residual = np.where(known[:, None], vertices - mean, 0).reshape(-1).astype(np.float64)
+    u, s, vt = np.linalg.svd(basis, full_matrices=False)
+    return vt.T @ ((u.T @ residual) / s)
+
+
+def back_match(adjacency, reconstruction, vertices, known):
+    """Umbrella system over ALL vertices, `(D + (I - D) K) H = D (P - R)`, factored at each call."""
+    count = len(known)
+    d = sparse.diags_array(known.astype(np.float64))
+    eye = sparse.eye_array(count)
+    umbrella = eye - sparse.diags_array(1.0 / np.maximum(adjacency.sum(1), 1)) @ adjacency
+    system = (d + (eye - d) @ umbrella).tocsc()
+    residual = np.where(known[:, None], vertices - reconstruction, 0).astype(np.float64)
+    return reconstruction + splu(system).solve(residual)
+
+
+def adjacency_lists(count, triangles):
+    """Neighbours of every vertex by a Python loop over the triangles."""
+    neighbours = [set() for _ in range(count)]
+    for a, b, c in triangles:
+        neighbours[a].update((b, c))
+        neighbours[b].update((a, c))
+        neighbours[c].update((a, b))
+    return neighbours
+
+
+def network(net, x, *, last_activation):
+    """A fully connected network on one vector, with an up-cast of every weight matrix at each call."""
+    h = x.astype(np.float64)
+    for i, (weight, bias) in enumerate(zip(net.weights, net.biases, strict=True)):
+        h = weight.astype(np.float64) @ h + bias
+        if last_activation or i < len(net.weights) - 1:
+            h = np.where(h > 0, h, net.slope * h)
+    return h
+
+
+def ae_encode(model, vertices):
+    """Every encoder on one mesh."""
+    x = (vertices - model.mean_vertices).reshape(-1)
+    return np.concatenate([network(net, x, last_activation=True) for net in model.encoders.values()])
+
+
+def ae_decode(model, latent):
+    """The decoder on one latent."""
+    out = network(model.decoder, latent, last_activation=False)
+    return out.reshape(-1, 3) + model.mean_vertices
+
+
+def transfer_expression(model, source, target):
+    """Both meshes through every encoder, the expression swapped, decoded."""
+    mixed, other = ae_encode(model, target), ae_encode(model, source)
+    block = model.blocks["expression"]
+    mixed[block] = other[block]
+    return ae_decode(model, mixed)

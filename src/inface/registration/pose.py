@@ -1,0 +1,243 @@
+"""Stage 2: where the head is and which way it looks, from nothing but its shape, or from a few named landmarks.
+
+Many rigid starts are refined at once by point-to-plane ICP on a few hundred points (all starts are one batch of
+arrays); the best few are told apart later by fitting the model to each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from inface._validate import BoolArray, FloatArray
+from inface.geometry.adjacency import vertex_normals
+from inface.registration.prior import ShapePrior
+from inface.transforms import procrustes
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A similarity from the model's frame to the scan's working frame (mm, about the scan's centre).
+
+    `apply(x) = scale * rotation @ x + translation`; `cost` is the ICP's mean capped distance in mm, lower is better.
+    """
+
+    rotation: FloatArray
+    translation: FloatArray
+    scale: float = 1.0
+    cost: float = np.inf
+
+    def apply(self, points: FloatArray) -> FloatArray:
+        """Model points `(..., 3)` in the scan's working frame."""
+        return self.scale * points @ self.rotation.T + self.translation
+
+
+def even_rotations(count: int) -> FloatArray:
+    """`count` rotations `(count, 3, 3)` evenly over all of them, by a super-Fibonacci spiral [alexa2022]."""
+    phi, psi = np.sqrt(2.0), 1.533751168755204288118041
+    s = np.arange(count) + 0.5
+    r, big_r = np.sqrt(s / count), np.sqrt(1 - s / count)
+    alpha, beta = 2 * np.pi * s / phi, 2 * np.pi * s / psi
+    return quaternion_matrices(
+        np.stack([r * np.sin(alpha), r * np.cos(alpha), big_r * np.sin(beta), big_r * np.cos(beta)], 1)
+    )
+
+
+def quaternion_matrices(q: FloatArray) -> FloatArray:
+    """Rotation matrices `(..., 3, 3)` of unit quaternions `(..., 4)` (x, y, z, w)."""
+    x, y, z, w = np.moveaxis(q, -1, 0)
+    return np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
+            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
+            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
+        ],
+        -2,
+    )
+
+
+def rotation_of(vectors: FloatArray) -> FloatArray:
+    """Rotation matrices `(..., 3, 3)` of rotation vectors `(..., 3)` [rodrigues1840]."""
+    half = 0.5 * np.linalg.norm(vectors, axis=-1, keepdims=True)
+    # np.sinc(x) is sin(pi x) / (pi x)
+    return quaternion_matrices(np.concatenate([0.5 * vectors * np.sinc(half / np.pi), np.cos(half)], -1))
+
+
+def angle_between(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Angle in degrees between rotations `(..., 3, 3)`."""
+    trace = np.einsum("...ij,...ij->...", a, b)
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+def find_poses(
+    prior: ShapePrior,
+    points: FloatArray,
+    normals: FloatArray,
+    border: BoolArray,
+    weights: FloatArray,
+    *,
+    rotations: FloatArray | None = None,
+    patch: bool | None = None,
+    keep: int = 4,
+    seed: int = 0,
+) -> list[Pose]:
+    """The likeliest poses of the model in a scan (mm), best first, distinct by 12 degrees or 25 mm.
+
+    Heads: the scan is moved onto the model's mean (a scan shows part of a head). Patches (`patch`; default: what the
+    model is): the model is moved onto the scan, its frontmost point on what stands out of the scan in that direction,
+    because the scan shows more than the patch.
+
+    Args:
+        points, normals, border, weights: the scan's cloud in mm, see `CleanScan`.
+        rotations: starts `(n, 3, 3)` from the model to the scan; None: evenly over all rotations.
+        keep: how many poses to return.
+    """
+    rng = np.random.default_rng(seed)
+    patch = prior.patch if patch is None else patch
+    usable = np.flatnonzero(prior.usable)
+    model = prior.mean[usable]
+    model_normals = vertex_normals(prior.mean, prior.triangles)[usable]
+    model_area = prior.area[usable]
+    span = prior.size
+    order = np.lexsort(points.T)  # the same sample for any order of the scan
+    sample = order[_pick(rng, weights[order], 400)]
+    if patch:
+        starts = even_rotations(144) if rotations is None else rotations
+        pick = _pick(rng, model_area, 400)
+        thin = order[_pick(rng, weights[order], 12000)]
+        target = _Target(points[thin], normals[thin], border[thin])
+        rotation, translation = _front_on_extremes(prior, points[sample], starts)
+        source, source_normals = model[pick], model_normals[pick]
+    else:
+        starts = even_rotations(72) if rotations is None else rotations
+        thin = _pick(rng, model_area, 4000)
+        target = _Target(model[thin], model_normals[thin], np.zeros(len(thin), bool))
+        rotation, translation = _centres_on_centroid(prior, points, weights, np.swapaxes(starts, 1, 2))
+        source, source_normals = points[sample], normals[sample]
+    scale = np.ones(len(rotation))
+    cap = 0.08 * span
+    batch = (rotation, translation, scale)
+    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, False, cap)
+    best = np.argsort(cost, kind="stable")[: max(12, len(cost) // 6)]
+    batch = tuple(part[best] for part in batch)
+    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap)
+    poses = []
+    for i in np.argsort(cost, kind="stable"):
+        r, t, s = batch[0][i], batch[1][i], float(batch[2][i])
+        if not patch:  # was scan -> model
+            r, t, s = r.T, -(r.T @ t) / s, 1 / s
+        pose = Pose(r, t, s, float(cost[i]))
+        if all(distinct(pose, other, model.mean(0)) for other in poses):
+            poses.append(pose)
+        if len(poses) == keep:
+            break
+    return poses
+
+
+def distinct(one: Pose, other: Pose, centre: FloatArray, degrees: float = 12.0, mm: float = 25.0) -> bool:
+    """Whether two poses differ in rotation, or in where they put the model's centre."""
+    apart = np.linalg.norm(one.apply(centre) - other.apply(centre))
+    return bool(angle_between(one.rotation, other.rotation) > degrees or apart > mm)
+
+
+def pose_from_landmarks(source: FloatArray, target: FloatArray, rounds: int = 10) -> tuple[Pose, FloatArray]:
+    """Rigid pose from 3 or more corresponding points, robust to a few wrong ones, and each point's residual (mm).
+
+    Points are weighted down by their residual (Cauchy, 5 mm) where there are five or more.
+    """
+    weights = np.ones(len(source))
+    for _ in range(rounds if len(source) >= 5 else 1):
+        fit = procrustes(source, target, weights=weights)
+        residual = np.linalg.norm(fit.apply(source) - target, axis=1)
+        spread = max(5.0, float(np.median(residual)))
+        weights = 1 / (1 + (residual / spread) ** 2)
+    return Pose(fit.rotation, fit.translation, 1.0, float(np.median(residual))), residual
+
+
+class _Target:
+    def __init__(self, points: FloatArray, normals: FloatArray, border: BoolArray) -> None:
+        self.points, self.normals, self.border = points, normals, border
+        self.tree = cKDTree(points)
+
+
+def _pick(rng: np.random.Generator, weights: FloatArray, count: int):
+    if len(weights) <= count:
+        return np.arange(len(weights))
+    total = np.cumsum(weights)
+    marks = (np.arange(count) + rng.random(count)) / count * total[-1]
+    return np.unique(np.minimum(np.searchsorted(total, marks), len(weights) - 1))
+
+
+def _centres_on_centroid(prior, points, weights, scan_to_model):
+    """Starts scan -> model: the scan's centroid on the model's, and on that of its front half (no back was seen)."""
+    centroid = weights @ points / weights.sum()
+    w = prior.area * prior.usable
+    middle = w @ prior.mean / w.sum()
+    front = w * (prior.mean[:, 2] > middle[2])
+    anchors = [middle, front @ prior.mean / front.sum()]
+    rotation = np.concatenate([scan_to_model] * len(anchors))
+    translation = np.concatenate([anchor - scan_to_model @ centroid for anchor in anchors])
+    return rotation, translation
+
+
+def _front_on_extremes(prior, points, model_to_scan):
+    """Starts model -> scan: the model's frontmost point on three scan points that stand out in its direction."""
+    front = prior.mean[np.where(prior.usable, prior.mean[:, 2], -np.inf).argmax()]
+    depth = points @ model_to_scan[:, :, 2].T  # (points, rotations): height along the model's z
+    rotation, translation = [], []
+    for k, r in enumerate(model_to_scan):
+        height = depth[:, k].copy()
+        for _ in range(3):
+            top = int(height.argmax())
+            if not np.isfinite(height[top]):
+                break
+            rotation.append(r)
+            translation.append(points[top] - r @ front)
+            height[np.linalg.norm(points - points[top], axis=1) < 0.2 * prior.size] = -np.inf
+    return np.array(rotation), np.array(translation)
+
+
+def _icp(source, source_normals, target: _Target, batch, iterations: int, with_scale: bool, cap: float):
+    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and each start's mean capped distance."""
+    rotation, translation, scale = batch
+    count = len(source)
+    for step in range(iterations + 1):
+        y = scale[:, None, None] * (source @ np.swapaxes(rotation, 1, 2)) + translation[:, None]
+        distance, near = target.tree.query(y.reshape(-1, 3), workers=1)
+        distance, near = distance.reshape(y.shape[:2]), near.reshape(y.shape[:2])
+        n = target.normals[near]
+        turned = source_normals @ np.swapaxes(rotation, 1, 2)
+        good = (np.einsum("mnk,mnk->mn", n, turned) > 0.3) & ~target.border[near]
+        if step == iterations:
+            cost = np.where(good, np.minimum(distance, cap), cap).mean(1)
+            return (rotation, translation, scale), cost
+        limit = np.quantile(distance, 0.8, axis=1)[:, None]
+        weight = good & (distance <= limit)
+        residual = np.einsum("mnk,mnk->mn", n, target.points[near] - y)
+        middle = y.mean(1)
+        arm = y - middle[:, None]
+        columns = [np.cross(arm, n), n]
+        if with_scale:
+            columns.append(np.einsum("mnk,mnk->mn", n, arm)[..., None])
+        jacobian = np.concatenate(columns, -1)
+        weighted = jacobian * weight[..., None]
+        normal_matrix = np.swapaxes(weighted, 1, 2) @ jacobian
+        right = np.einsum("mnk,mn->mk", weighted, residual)
+        size = jacobian.shape[-1]
+        trace = np.trace(normal_matrix[:, :3, :3], axis1=1, axis2=2) / 3
+        damping = np.full((len(y), size), 1e-3 * count)
+        damping[:, :3] = 1e-3 * trace[:, None] + 1e-9
+        if with_scale:
+            damping[:, 6] = 1e-2 * trace + 1e-9
+        normal_matrix[:, np.arange(size), np.arange(size)] += damping
+        delta = np.linalg.solve(normal_matrix, right[..., None])[..., 0]
+        angle = np.linalg.norm(delta[:, :3], axis=1)
+        delta[:, :3] *= np.minimum(1, 0.5 / np.maximum(angle, 1e-12))[:, None]
+        turn = rotation_of(delta[:, :3])
+        factor = np.ones(len(y))
+        if with_scale:
+            factor = np.clip(scale * (1 + np.clip(delta[:, 6], -0.1, 0.1)), 0.7, 1.4) / scale
+        moved = np.einsum("mij,mj->mi", turn, translation - middle)
+        translation = factor[:, None] * moved + middle + delta[:, 3:6]
+        rotation = turn @ rotation
+        scale = scale * factor

@@ -1,0 +1,81 @@
+"""How well a fit explains a scan, and the verdict: ok, partial or failed, with reasons in words."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from inface._validate import BoolArray, FloatArray
+from inface.geometry.adjacency import vertex_normals
+from inface.registration.model_fit import Target
+from inface.registration.prior import ShapePrior
+
+
+@dataclass(frozen=True, eq=False)
+class Quality:
+    """Measures of one fit; distances in mm.
+
+    Attributes:
+        score: mean over scan points of the capped distance to the fit, 0 (perfect) to 1 (nowhere near); points beyond
+            the model's own border (shoulders) are not counted. For a patch: mean over the patch's vertices.
+        explained: share of the counted scan points that lie within 2 mm of the fit, same way out.
+        coverage: share of the model's surface that the scan shows.
+        face_coverage: share of its face that the scan shows.
+        counted: share of the scan's points that were counted.
+        support: `(V,)` vertices that the scan shows.
+    """
+
+    score: float
+    explained: float
+    coverage: float
+    face_coverage: float
+    counted: float
+    support: BoolArray
+
+
+def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> Quality:
+    """Quality of a fit `vertices (V, 3)` in the scan's working frame (mm)."""
+    reach = 0.02 * prior.size
+    unit = prior.size / 250.0
+    normals = vertex_normals(vertices, prior.triangles)
+    usable = np.flatnonzero(prior.usable)
+
+    samples = target.points[target.samples]
+    distance, near = cKDTree(vertices[usable], balanced_tree=False, compact_nodes=False).query(samples)
+    vertex = usable[near]
+    n = normals[vertex]
+    plane = np.abs(np.einsum("ij,ij->i", n, samples - vertices[vertex]))
+    same = np.einsum("ij,ij->i", n, target.normals[target.samples]) > 0.5
+    inside = ~(prior.border[vertex] & (distance > reach))
+    cost = np.where(same, np.minimum(plane + 0.3 * distance, reach) / reach, 1.0)
+    good = same & (plane < 2 * unit) & (distance < 8 * unit)
+    counted = float(inside.mean())
+
+    near_distance, near_point = target.tree.query(vertices[usable], distance_upper_bound=1.6 * reach)
+    hit = np.isfinite(near_distance)
+    near_point = np.where(hit, near_point, 0)
+    m = target.normals[near_point]
+    off = np.abs(np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable]))
+    facing = np.einsum("ij,ij->i", m, normals[usable]) > 0.5
+    shown = hit & facing & ~target.border[near_point] & (off < reach)
+    support = np.zeros(len(vertices), bool)
+    support[usable[shown]] = True
+    area = prior.area * prior.usable
+    face = prior.area * prior.face
+    if prior.patch:
+        back = np.where(hit & facing, np.minimum(off + 0.3 * np.where(hit, near_distance, 0), reach) / reach, 1.0)
+        weight = prior.area[usable]
+        score = float(weight @ back / weight.sum())
+        close = hit & facing & (off < 2 * unit)
+        explained = float(weight @ close / weight.sum())
+    else:
+        score = float(cost[inside].mean()) if inside.any() else 1.0
+        explained = float(good[inside].mean()) if inside.any() else 0.0
+    return Quality(
+        score,
+        explained,
+        float(area @ support / area.sum()),
+        float(face @ support / max(face.sum(), 1e-12)),
+        counted,
+        support,
+    )

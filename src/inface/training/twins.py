@@ -1,0 +1,114 @@
+"""Virtual twins: real scans re-aged along the mean growth curve and given part of another child's identity.
+
+Two scans of one child differ in expression AND age, so swapping codes between them cannot tell the two apart, and the
+expression code swallows age. A twin is a pseudo-truth for what data never show: the same child's face with the same
+expression at another age, or on another child.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inface._validate import FloatArray
+from inface.training.twofactor import TwoFactor
+
+
+@dataclass(frozen=True, eq=False)
+class TwinBatch:
+    """Scaled coefficients `(B, K)` and standardised log ages `(B,)`, float32 (ages zero where not known).
+
+    `real (2B, K)` are the drawn scans a and b themselves; see `Twins.draw` for the others.
+    """
+
+    real: FloatArray
+    real_age: FloatArray
+    same_child: FloatArray
+    same_child_age: FloatArray
+    same_expression: FloatArray
+    same_expression_age: FloatArray
+    target: FloatArray
+    target_age: FloatArray
+
+
+class Twins:
+    """Draws batches of twins from training scans.
+
+    Args:
+        coefficients: `(N, K)` mm.
+        subject: `(N,)` row of `factors.subjects` for every scan.
+        months: `(N,)` or None.
+        factors: the two-factor model, for growth and identities.
+        scale: `(K,)`; coefficients are divided by it.
+    """
+
+    def __init__(self, coefficients, subject, months, factors: TwoFactor, scale) -> None:
+        self.scale = scale
+        self.coefficients = coefficients
+        self.months = months
+        self.factors = factors
+        self.code = np.zeros(len(coefficients)) if months is None else factors.growth.code(months)
+        values, vectors = np.linalg.eigh(np.cov(factors.subject_means.T))
+        self.spread, self.gauss = (vectors * np.sqrt(values.clip(0))).T, 0.5
+        order = np.argsort(subject, kind="stable")
+        counts = np.bincount(subject, minlength=len(factors.subjects))
+        first = np.concatenate([[0], np.cumsum(counts)])[:-1]
+        self.scans = [order[a : a + n] for a, n in zip(first, counts, strict=True)]
+        self.repeated = np.flatnonzero(counts > 1)
+
+    def reaged(self, rows, code, new_code, shift):
+        """Scans `rows (B, K)` moved from age `code (B,)` to `new_code`, their identity shifted by `shift (B, K)`."""
+        old, new = self.factors.head_size(code)[:, None], self.factors.head_size(new_code)[:, None]
+        return self.factors.mean(new_code) + (rows - self.factors.mean(code)) * new / old + shift * new
+
+    def draw(self, random: np.random.Generator, size: int) -> TwinBatch:
+        """A batch of `size` children. Of each child two scans a and b are chosen; the target is b with a new identity.
+
+        `same_child` is a with that identity at a third age, `same_expression` is b on another child at another age:
+        the target's identity can be had from the first, its expression only from the second.
+        """
+        means = self.factors.subject_means
+        child = random.choice(self.repeated, size, replace=len(self.repeated) < size)
+        pair = np.stack([random.choice(self.scans[c], 2, replace=False) for c in child])
+        a, b = pair.T
+
+        def shift(partial: bool):
+            j, k, m = (random.integers(0, len(means), size) for _ in range(3))
+            fresh = (random.random(size) < self.gauss)[:, None]
+            drawn = random.standard_normal((size, len(self.spread))) @ self.spread
+            replaced = np.where(fresh, drawn, means[j]) - means[child]
+            if not partial:
+                return replaced * (random.random(size) < 0.8)[:, None]
+            along, across = random.uniform(-0.3, 1.0, size), random.uniform(0.0, 0.7, size)
+            mixed = along[:, None] * replaced + across[:, None] * (means[k] - means[m])
+            chosen = np.where((random.random(size) < 0.5)[:, None], replaced, mixed)
+            return chosen * (random.random(size) < 0.8)[:, None]
+
+        def age(rows):
+            if self.months is None:
+                return self.code[rows]
+            other = self.code[random.integers(0, len(self.code), size)]
+            return np.where(random.random(size) < 0.7, other, self.code[rows])
+
+        new_identity, decoy = shift(True), shift(False)
+        age_a, age_b = age(a), age(b)
+        x, code = self.coefficients, self.code
+        target = x[b] + new_identity * self.factors.head_size(code[b])[:, None]
+        same_child = self.reaged(x[a], code[a], age_a, new_identity)
+        same_expression = self.reaged(x[b], code[b], age_b, decoy)
+
+        parts = {
+            "real": x[np.concatenate([a, b])],
+            "same_child": same_child,
+            "same_expression": same_expression,
+            "target": target,
+        }
+        ages = {
+            "real_age": code[np.concatenate([a, b])],
+            "same_child_age": age_a,
+            "same_expression_age": age_b,
+            "target_age": code[b],
+        }
+        return TwinBatch(
+            **{name: (rows / self.scale).astype(np.float32) for name, rows in parts.items()},
+            **{name: values.astype(np.float32) for name, values in ages.items()},
+        )
