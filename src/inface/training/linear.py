@@ -67,9 +67,7 @@ class LinearStart:
         self.directions = np.concatenate(rows)
         matrix = solve_codes(self.directions, rest)
         ends = np.cumsum([0] + [len(r) for r in rows])
-        self.encoders = {
-            name: matrix[a:b] for name, a, b in zip(BLOCKS, ends[:-1], ends[1:], strict=False)
-        }
+        self.encoders = {name: matrix[a:b] for name, a, b in zip(BLOCKS, ends[:-1], ends[1:], strict=False)}
 
     def span_model(self) -> SpanModel:
         """As networks without hidden layers; mean and spread of the codes are filled in by `finish`."""
@@ -145,12 +143,11 @@ def finish(
     if "expression" in model.encoders:
         widths = {name: len(net.skip) for name, net in model.encoders.items()}
         block = slice(widths["identity"], widths["identity"] + widths["expression"])
-        extras["expressions"] = {
-            name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()
-        }
+        extras["expressions"] = {name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()}
     if growth is not None and "age" in model.encoders:
-        months = np.linspace(population.age_months.min(), population.age_months.max(), 37)
-        extras["age_calibration"] = AgeCalibration(np.ones(1), growth.code(months), months)
+        ends = growth.code(np.array([population.age_months.min(), population.age_months.max()]))
+        codes_at = np.linspace(*ends, 61)
+        extras["age_calibration"] = AgeCalibration(np.ones(1), codes_at, growth.months(codes_at))
     subjects = "unnamed" if population.subject is None else str(len(np.unique(population.subject)))
     extras["card"] = {"training": f"{len(population)} scans, {subjects} subjects"}
     return SpanModel(model.encoders, model.decoder, codes.mean(0), codes.std(0), extras)
