@@ -25,6 +25,8 @@ _PUBLIC = {
     "Network": "inface.models",
     "PCAMorphableModel": "inface.models",
     "Population": "inface.population",
+    "Posterior": "inface.models.completion",
+    "Reconstruction": "inface.models.completion",
     "Similarity": "inface.transforms",
     "Template": "inface.template",
     "get_measurement_corrected_meshes": "inface.models",
