@@ -79,7 +79,7 @@ ROWS: Mapping[str, Row] = {
     "bridge":       Row((0.72, 0.92, 1, 1.10, 1.24, 1.33), 0.090, "working value", "chosen: flat nasal bridge at birth, risen by 3 years", relative=True),
     "eye level":    Row((0.80, 0.93, 1, 1.05, 1.09, 1.12), 0.080, "working value", _OWN, relative=True),
     "cheek depth":  Row((0.77, 0.92, 1, 1.045, 1.090, 1.120), 0.040, "working value", _OWN, relative=True),
-    "chin":         Row((-0.8, -0.3, 0, 0.7, 1.7, 2.6), 1.000, "working value", "chosen: pogonion against the fold above it", shift=True),
+    "chin":         Row((-1.0, -0.8, 0, 1.0, 2.3, 3.4), 1.600, "working value", "chosen: pogonion behind subnasale, coming forward with age", shift=True),
     "ear stand-off": Row((-0.8, -0.3, 0, 0.2, 0.4, 0.5), 1.000, "working value", _OWN, shift=True),
     "neck width":   Row((0.76, 0.92, 1, 1.07, 1.14, 1.19), 0.060, "working value", _OWN, relative=True),
 }

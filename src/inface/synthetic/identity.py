@@ -44,7 +44,7 @@ SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over 
 FACE_KERNEL = (0.6, 14.0)  # the same, in the face only
 ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
 _SUPPORT, _MODES = 320, 45
-_NOT_DRAWN = ("n-gn", "li-gn", "back depth")  # these follow from others: nose, lips and lower face; vault and face
+_NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
 
 
 def measure_loadings() -> FloatArray:
