@@ -4,6 +4,7 @@ Each cell of a picture is drawn by a renderer of its own and the cells are put t
 machine always makes the same bytes from the same input.
 """
 
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -172,6 +173,13 @@ def draw(
         plotter.close()
     image = require("PIL.Image", "rendering").fromarray(np.ascontiguousarray(shot))
     return np.asarray(image.resize((width, height), require("PIL.Image", "rendering").Resampling.BOX))
+
+
+def png(pixels: Pixels) -> bytes:
+    """A PNG file of `(height, width, 3 or 4)` uint8."""
+    out = io.BytesIO()
+    require("PIL.Image", "writing a picture").fromarray(np.ascontiguousarray(pixels)).save(out, format="PNG")
+    return out.getvalue()
 
 
 def best_columns(count: int, width: float, height: float) -> int:
