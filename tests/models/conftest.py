@@ -1,5 +1,6 @@
 """Small models in the reference's file layouts, and dense numpy oracles written from the table of keys alone."""
 
+import itertools
 from types import SimpleNamespace
 
 import h5py
@@ -19,9 +20,7 @@ def patch():
 
 
 def layers(rng, sizes, dtype, scale=1.0):
-    weights = [
-        (rng.normal(size=(b, a)) * scale / np.sqrt(a)).astype(dtype) for a, b in zip(sizes, sizes[1:], strict=False)
-    ]
+    weights = [(rng.normal(size=(b, a)) * scale / np.sqrt(a)).astype(dtype) for a, b in itertools.pairwise(sizes)]
     return {"matrix_mults": weights, "biases": [rng.normal(size=b).astype(dtype) * 0.1 for b in sizes[1:]]}
 
 
@@ -47,9 +46,7 @@ def ae_tree(widths=(5,), dtype=np.float32, hidden=(12,), slope=None, seed=1, ext
     mean, triangles = patch()
     total = sum(widths)
     names = ("encoder",) if len(widths) == 1 else ("id_encoder", "exp_encoder", "age_encoder")
-    tree = {
-        name: layers(rng, (mean.size, *hidden, w), dtype, scale=0.5) for name, w in zip(names, widths, strict=True)
-    }
+    tree = {name: layers(rng, (mean.size, *hidden, w), dtype, scale=0.5) for name, w in zip(names, widths, strict=True)}
     tree["decoder"] = layers(rng, (total, *hidden[::-1], mean.size), dtype, scale=2.0)
     if slope is not None:
         for part in tree.values():
@@ -131,9 +128,7 @@ def decode(tree, latent):
 @pytest.fixture(scope="session")
 def ref():
     """Writers, reader and oracles of the reference's layouts."""
-    return SimpleNamespace(
-        patch=patch, pca=pca_tree, ae=ae_tree, write=write, read=read, encode=encode, decode=decode
-    )
+    return SimpleNamespace(patch=patch, pca=pca_tree, ae=ae_tree, write=write, read=read, encode=encode, decode=decode)
 
 
 @pytest.fixture

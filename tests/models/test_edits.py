@@ -58,9 +58,7 @@ def test_expressions_by_name_and_strength(faces, mesh):
 def test_neutral_is_the_stored_code_or_else_the_latent_mean(faces, mesh):
     assert np.array_equal(faces.neutral_code(), faces.expressions["neutral"])
     bare = faces.with_extras(expressions={})
-    assert np.array_equal(
-        bare.neutralize(mesh).vertices, bare.set_expression(mesh, bare.latent_mean).vertices
-    )
+    assert np.array_equal(bare.neutralize(mesh).vertices, bare.set_expression(mesh, bare.latent_mean).vertices)
 
 
 def test_colours_stay_and_landmarks_follow(faces, mesh):
@@ -145,9 +143,7 @@ def test_a_wide_age_block_takes_a_vector_and_no_number(ref, tmp_path):
     for wrong in (0.5, np.zeros(15), np.zeros(56)):
         with pytest.raises(ValueError, match="a vector of 16 numbers"):
             model.adjust_age(mesh, wrong)
-    calibrated = model.with_extras(
-        age_calibration=inface.AgeCalibration(np.eye(16)[2] * 5, [-9.0, 9.0], [0.0, 36.0])
-    )
+    calibrated = model.with_extras(age_calibration=inface.AgeCalibration(np.eye(16)[2] * 5, [-9.0, 9.0], [0.0, 36.0]))
     own, aged = model.encode(mesh), calibrated.encode(calibrated.set_age(mesh, 18), check=False)
     expected = own.copy()
     expected[42] = 0

@@ -12,6 +12,7 @@ measured as a tape measures: over the convex outline, ears left out. Definitions
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,6 +80,7 @@ def cranial_measures(template: Template, vertices: FloatArray) -> CranialMeasure
     return CranialMeasures(*np.moveaxis(columns, -1, 0))
 
 
+@lru_cache(maxsize=8)
 def vault_edges(template: Template) -> IntArray:
     """Edges `(E, 2)` of the template that a circumference may cross: those without a vertex of the ears."""
     edges = mesh_edges(template.mesh.triangles)

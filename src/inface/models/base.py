@@ -250,12 +250,10 @@ class MorphableModel(BlockEdits, ABC):
     def _weights(self) -> dict[str, Any]:
         """The arrays that make up this kind of model, under the names they have in a file."""
 
-    def _centred(self, vertices: FloatArray) -> FloatArray:
-        """`vertices - mean`, flattened to `(..., 3V)`, in the model's dtype; computed in the wider type of the two."""
+    def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
         flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
-        out = np.empty(flat.shape, self.dtype)
-        mean = self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
-        return np.subtract(flat, mean, out=out, casting="same_kind")
+        return flat, self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
 
     def _codes(self, latent: ArrayLike) -> FloatArray:
         """Checked latent codes `(..., K)` in the model's dtype."""

@@ -1,6 +1,24 @@
 """An infant head written from scratch: template, growth, identity, expressions, cohorts, simulated scans."""
 
+from inface.synthetic.cohort import CohortPlan, cohort, shapes_for
+from inface.synthetic.deformity import DEFORMITIES, Deformity
+from inface.synthetic.expression import PRESETS, UNITS, expression_weights
+from inface.synthetic.head import head
 from inface.synthetic.scanner import SimulatedScan, simulate_scan
 from inface.synthetic.template import template, template_colours
 
-__all__ = ["SimulatedScan", "simulate_scan", "template", "template_colours"]
+__all__ = [
+    "DEFORMITIES",
+    "PRESETS",
+    "UNITS",
+    "CohortPlan",
+    "Deformity",
+    "SimulatedScan",
+    "cohort",
+    "expression_weights",
+    "head",
+    "shapes_for",
+    "simulate_scan",
+    "template",
+    "template_colours",
+]

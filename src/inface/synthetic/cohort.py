@@ -1,0 +1,237 @@
+"""Cohorts: many children, several scans of each, every factor known."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_all_start_methods, get_context
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from inface._validate import FloatArray
+from inface.population import Population
+from inface.synthetic.anthropometry import AGE_RANGE, check_age
+from inface.synthetic.deformity import DEFORMITIES
+from inface.synthetic.expression import PRESETS, UNITS, expression_weights
+from inface.synthetic.head import head_maker
+
+# Share of each expression among scans that are not neutral; strengths are drawn from 0.6 to 1 and mixed with others.
+EXPRESSIVE = {"crying": 0.3, "smiling": 0.25, "surprised": 0.15, "whining": 0.1, "asleep": 0.1, "mixed": 0.1}
+_MIX_WITH = 0.35  # largest strength of the other units drawn on top
+_BATCH = 32  # fixed, so that the same heads are computed together whatever the number of workers
+
+
+@dataclass(frozen=True)
+class CohortPlan:
+    """What a cohort is drawn from; the same plan gives the same cohort, byte for byte.
+
+    Attributes:
+        subjects: number of children.
+        scans_per_subject: scans of each, at ages of their own.
+        seed: child k of a seed is the same child whatever the number of children.
+        ages: youngest and oldest age in months; drawn evenly in its square root (young ages are denser).
+        neutral_share: share of scans with a neutral face.
+        plagiocephaly_share, brachycephaly_share: share of children with these; severities as in clinics' cohorts.
+        synostosis_share: share of children with scaphocephaly or trigonocephaly.
+        test_share: share of children whose scans are marked "test".
+    """
+
+    subjects: int = 200
+    scans_per_subject: int = 3
+    seed: int = 0
+    ages: tuple[float, float] = AGE_RANGE
+    neutral_share: float = 0.4
+    plagiocephaly_share: float = 0.15
+    brachycephaly_share: float = 0.05
+    synostosis_share: float = 0.0
+    test_share: float = 0.2
+    expressions: Mapping[str, float] = field(default_factory=lambda: dict(EXPRESSIVE))
+
+    def __post_init__(self) -> None:
+        for name in ("subjects", "scans_per_subject"):
+            if not (isinstance(getattr(self, name), int | np.integer) and getattr(self, name) >= 1):
+                raise ValueError(f"{name}: expected a whole number of 1 or more, got {getattr(self, name)!r}")
+        low, high = check_age(np.asarray(self.ages, float))
+        if low > high:
+            raise ValueError(f"ages: expected (youngest, oldest), got ({low:g}, {high:g})")
+        for name in ("neutral_share", "plagiocephaly_share", "brachycephaly_share", "synostosis_share", "test_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name}: expected a share from 0 to 1, got {getattr(self, name)}")
+        if self.plagiocephaly_share + self.brachycephaly_share + self.synostosis_share > 1:
+            raise ValueError("the shares of the deformities: expected a sum of at most 1")
+        unknown = [name for name in self.expressions if name not in (*PRESETS, "mixed")]
+        if unknown:
+            raise ValueError(f"no expression '{unknown[0]}'; there are: {', '.join(PRESETS)}, mixed")
+        if not self.expressions or min(self.expressions.values()) < 0 or not sum(self.expressions.values()) > 0:
+            raise ValueError("expressions: expected names with shares of 0 or more, not all 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """The factors of N scans: all that shapes are made from."""
+
+    subject: np.ndarray
+    scan: np.ndarray
+    identity: FloatArray
+    age: FloatArray
+    sex: np.ndarray
+    expression: np.ndarray
+    expression_weights: FloatArray
+    deformity: FloatArray
+    split: np.ndarray
+
+
+def draw_factors(plan: CohortPlan) -> Factors:
+    """Draw the factors of every scan; each child from a stream of its own."""
+    size = head_maker().identity.size
+    rows: dict[str, list[Any]] = {name: [] for name in Factors.__dataclass_fields__}
+    for child in range(plan.subjects):
+        rng = np.random.default_rng([plan.seed, child])
+        identity = rng.standard_normal(size)
+        sex = ("male", "female")[int(rng.random() < 0.5)]
+        split = "test" if rng.random() < plan.test_share else "train"
+        deformity = _draw_deformity(plan, rng)
+        low, high = np.sqrt(plan.ages)
+        for scan in range(plan.scans_per_subject):
+            name, weights = _draw_expression(plan, rng)
+            rows["subject"].append(f"child-{child:05d}")
+            rows["scan"].append(scan)
+            rows["identity"].append(identity)
+            rows["age"].append(np.clip(rng.uniform(low, high) ** 2, *plan.ages))
+            rows["sex"].append(sex)
+            rows["expression"].append(name)
+            rows["expression_weights"].append(weights)
+            rows["deformity"].append(deformity)
+            rows["split"].append(split)
+    return Factors(**{name: np.array(values) for name, values in rows.items()})
+
+
+def _draw_deformity(plan: CohortPlan, rng: np.random.Generator) -> FloatArray:
+    names = list(DEFORMITIES)
+    amounts = np.zeros(len(names))
+    place, severity, other = rng.random(), rng.random(), rng.random()
+    if place < plan.plagiocephaly_share:  # most are mild, two thirds right-sided [mawji2013]
+        amounts[names.index("plagiocephaly")] = (-1 if other < 0.632 else 1) * (3.5 + 9.5 * severity**1.8)
+    elif place < plan.plagiocephaly_share + plan.brachycephaly_share:
+        amounts[names.index("brachycephaly")] = 4 + 9 * severity
+    elif place < plan.plagiocephaly_share + plan.brachycephaly_share + plan.synostosis_share:
+        name, amount = ("scaphocephaly", 5 + 8 * severity) if other < 0.8 else ("trigonocephaly", 0.4 + 0.6 * severity)
+        amounts[names.index(name)] = amount
+    return amounts
+
+
+def _draw_expression(plan: CohortPlan, rng: np.random.Generator) -> tuple[str, FloatArray]:
+    neutral, which, strength = rng.random(), rng.random(), rng.uniform(0.6, 1)
+    extra = rng.random(len(UNITS)) ** 3 * _MIX_WITH
+    units = rng.choice(len(UNITS), 2, replace=False)
+    pair = rng.uniform(0.4, 1, 2)
+    if neutral < plan.neutral_share:
+        return "neutral", np.zeros(len(UNITS))
+    names, shares = list(plan.expressions), np.array(list(plan.expressions.values()), float)
+    name = names[int(np.searchsorted(np.cumsum(shares) / shares.sum(), which, side="right"))]
+    if name == "mixed":
+        weights = np.zeros(len(UNITS))
+        weights[units] = pair
+        return name, weights
+    if name == "neutral":
+        return name, np.zeros(len(UNITS))
+    if name == "asleep":
+        return name, expression_weights("asleep") * np.where(np.array(UNITS) == "eyes_closed", 1, strength)
+    return name, np.clip(expression_weights(name) * strength + extra, 0, 1)
+
+
+def shapes_for(
+    identity: ArrayLike,
+    age: ArrayLike,
+    sex: ArrayLike | None = None,
+    expression_weights: ArrayLike | None = None,
+    deformity: ArrayLike | None = None,
+    *,
+    workers: int = 1,
+) -> FloatArray:
+    """The true shapes `(N, V, 3)` float32 of any factors: the way to ask "this child, neutral" or "a year older".
+
+    Arguments broadcast over N: `identity (N, K)`, `age (N,)` months, `sex (N,)`, `expression_weights (N, 10)` in the
+    order of `UNITS`, `deformity (N, 4)` in the order of `DEFORMITIES`; all but the first two may be None.
+    """
+    arrays = [
+        np.atleast_2d(np.asarray(identity, float)),
+        np.atleast_1d(np.asarray(age, float)),
+        np.atleast_1d(np.asarray("" if sex is None else sex, np.str_)),
+        np.atleast_2d(np.zeros(len(UNITS)) if expression_weights is None else np.asarray(expression_weights, float)),
+        np.atleast_2d(np.zeros(len(DEFORMITIES)) if deformity is None else np.asarray(deformity, float)),
+    ]
+    count = max(map(len, arrays))
+    wrong = [len(a) for a in arrays if len(a) not in (1, count)]
+    if wrong:
+        raise ValueError(f"factors: expected 1 or {count} rows each, got {wrong[0]}")
+    full = [np.broadcast_to(a, (count, *a.shape[1:])) for a in arrays]
+    batches = [tuple(a[start : start + _BATCH] for a in full) for start in range(0, count, _BATCH)]
+    maker = head_maker()
+    out = np.empty((count, len(maker.template.mesh.vertices), 3), np.float32)
+    for k, shapes in enumerate(_each(batches, workers)):
+        out[k * _BATCH : (k + 1) * _BATCH] = shapes
+    return out
+
+
+def _each(batches: Sequence[tuple], workers: int):
+    """Shapes of every batch, in order."""
+    if workers < 1:
+        raise ValueError(f"workers: expected 1 or more, got {workers}")
+    if workers == 1 or len(batches) == 1:
+        yield from map(_batch_shapes, batches)
+        return
+    warm = head_maker()
+    warm.shapes(np.zeros(warm.identity.size), 6, "", np.eye(len(UNITS))[:1])  # forked workers find everything made
+    context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        yield from pool.map(_batch_shapes, batches)
+
+
+def _batch_shapes(batch: tuple) -> FloatArray:
+    return head_maker().shapes(*batch)
+
+
+def population_of(factors: Factors, shapes: FloatArray) -> Population:
+    """Shapes and factors as a `Population`."""
+    return Population(
+        head_maker().template,
+        shapes,
+        subject=factors.subject,
+        age_months=factors.age,
+        sex=factors.sex,
+        expression=factors.expression,
+        neutral=~factors.expression_weights.any(1),
+        split=factors.split,
+        name=np.array([f"{s}_{k}" for s, k in zip(factors.subject, factors.scan, strict=True)]),
+        factors={
+            "identity": factors.identity,
+            "expression_weights": factors.expression_weights,
+            "deformity": factors.deformity,
+        },
+    )
+
+
+def cohort(
+    subjects: int = 200, scans_per_subject: int = 3, seed: int = 0, *, workers: int = 1, **options
+) -> Population:
+    """A population of synthetic children, several scans of each, with every factor kept.
+
+    `options` are those of `CohortPlan` (ages, neutral_share, plagiocephaly_share, ...). The same arguments give the
+    same bytes, whatever `workers`. `factors` of the result: `identity (N, K)`, `expression_weights (N, 10)` in the
+    order of `UNITS`, `deformity (N, 4)` in the order of `DEFORMITIES`; `shapes_for` makes the truth for others.
+    """
+    factors = draw_factors(CohortPlan(subjects, scans_per_subject, seed, **options))
+    shapes = shapes_for(
+        factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity, workers=workers
+    )
+    return population_of(factors, shapes)
+
+
+def plan_record(plan: CohortPlan) -> dict[str, Any]:
+    """The plan as plain values, for a manifest."""
+    return asdict(plan)
+
+
+Progress = Callable[[int, int], None]

@@ -1,0 +1,189 @@
+"""Identity: what makes a child this child, as one standard normal vector.
+
+Its first part draws the measures (common factors give them their correlations, `FACTORS`), and the control points are
+moved so that the head HAS these measures. Its second part is smooth detail: Gaussian processes over the surface, split
+into mirror-even and mirror-odd fields, so that a share of natural asymmetry is drawn apart from the symmetric shape.
+The vector does not depend on age: the same child at another age has the same places in the distributions of that age.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from inface._validate import FloatArray
+from inface.synthetic import anthropometry
+from inface.synthetic.anthropometry import ROWS
+from inface.synthetic.controls import smoothstep, spread_points
+from inface.synthetic.growth import ANCHOR_AGES, Growth
+from inface.synthetic.targets import MEASURES
+
+# Correlations of the measures come from common factors: factor -> loading of each measure. Working values, unverified:
+# they give correlations of 0.3 to 0.5 between overall sizes and 0.5 to 0.7 within a group.
+FACTORS: Mapping[str, Mapping[str, float]] = {
+    "size": {
+        "circumference": 0.85, "n-sn": 0.35, "sn-gn": 0.35, "zy-zy": 0.5, "go-go": 0.4, "ft-ft": 0.6, "t-t": 0.7,
+        "en-en": 0.25, "ex-ex": 0.4, "al-al": 0.3, "sn-prn": 0.2, "ch-ch": 0.3, "sa-sba": 0.35, "pra-pa": 0.3,
+        "t-n": 0.55, "t-sn": 0.55, "t-gn": 0.5, "vault height": 0.6, "cheek-cheek": 0.35, "cheek depth": 0.5,
+        "occiput height": 0.3, "neck width": 0.5,
+    },
+    "breadth": {
+        "cephalic index": 0.8, "t-t": 0.55, "zy-zy": 0.35, "ft-ft": 0.5, "t-n": -0.3, "t-sn": -0.3, "t-gn": -0.2,
+        "cheek depth": -0.25, "vault height": 0.2, "cheek-cheek": 0.25,
+    },
+    "depth": {"t-n": 0.7, "t-sn": 0.74, "t-gn": 0.68, "cheek depth": 0.7},
+    "lower face": {"sn-gn": 0.85, "li-gn": 0.85, "sn-ls": 0.4, "ls-li": 0.3, "t-gn": 0.3},
+    "nose tip": {"sn-prn": 0.9, "tip height": 0.9},
+    "eyes": {"en-en": 0.5, "ex-ex": 0.7},
+    "fat": {"cheek-cheek": 0.75, "zy-zy": 0.4, "go-go": 0.5, "cheek depth": 0.25, "neck width": 0.4, "ch-ch": 0.2},
+    "ear": {"sa-sba": 0.6, "pra-pa": 0.6},
+}  # fmt: skip
+
+SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over the whole head
+FACE_KERNEL = (0.6, 14.0)  # the same, in the face only
+ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
+_SUPPORT, _MODES = 320, 45
+_NOT_DRAWN = ("n-gn", "li-gn", "back depth")  # these follow from others: nose, lips and lower face; vault and face
+
+
+def measure_loadings() -> FloatArray:
+    """`(M, F + M)`: standardised measures are this times the first entries of the identity vector."""
+    common = np.array([[FACTORS[f].get(name, 0.0) for f in FACTORS] for name in MEASURES])
+    own = 1 - (common**2).sum(1)
+    if (own < 0).any():
+        raise ValueError(f"loadings of '{MEASURES[int(own.argmin())]}' exceed 1; lower them")
+    return np.hstack([common, np.diag(np.sqrt(own))])
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """The identity space over one template's growth; kernels and amplitudes are arguments.
+
+    Attributes:
+        growth: the means.
+        kernels: (amplitude, length) pairs in mm of the smooth detail over the whole head.
+        face_kernel: the same for the face alone.
+        asymmetry: amplitude of the odd part over the even part.
+    """
+
+    growth: Growth
+    kernels: tuple[tuple[float, float], ...] = SMOOTH_KERNELS
+    face_kernel: tuple[float, float] = FACE_KERNEL
+    asymmetry: float = ASYMMETRY
+
+    @cached_property
+    def loadings(self) -> FloatArray:
+        """`(M, F + M)`, see `measure_loadings`."""
+        return measure_loadings()
+
+    @property
+    def size(self) -> int:
+        """Length of an identity vector."""
+        return self.loadings.shape[1] + 3 * self.detail.shape[1]
+
+    @cached_property
+    def detail(self) -> FloatArray:
+        """Scalar fields `(V, 90)` in mm: mirror-even ones, then mirror-odd ones, unit variance in each."""
+        vertices = self.growth.template.mesh.vertices
+        support = vertices[spread_points(vertices, _SUPPORT)]
+        flip = np.array([-1.0, 1, 1])
+        n = self.growth.controls.position[self.growth.controls.row["n"]]
+
+        def face(p: FloatArray) -> FloatArray:
+            return smoothstep((p[:, 2] - 20) / 30) * smoothstep((n[1] + 25 - p[:, 1]) / 20)
+
+        def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
+            square = ((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T).clip(0)
+            out = sum(s**2 * np.exp(-square / (2 * length**2)) for s, length in self.kernels)
+            s, length = self.face_kernel
+            return out + np.outer(face(a), face(b)) * s**2 * np.exp(-square / (2 * length**2))
+
+        inner, crossed = kernel(support, support), kernel(support, support * flip)
+        outer, outer_crossed = kernel(vertices, support), kernel(vertices, support * flip)
+        fields = []
+        for sign in (1, -1):  # [rasmussen2006, Nystroem]: eigenvectors on the support, carried to every vertex
+            values, vectors = np.linalg.eigh((inner + sign * crossed) / 2)
+            order = values.argsort()[::-1][:_MODES]
+            fields.append((outer + sign * outer_crossed) / 2 @ vectors[:, order] / np.sqrt(values[order].clip(1e-9)))
+        mirror = self.growth.template.mirror
+        assert mirror is not None
+        even, odd = ((f + sign * f[mirror]) / 2 for f, sign in zip(fields, (1, -1), strict=True))
+        return np.hstack([even, odd])
+
+    def detail_weights(self, identity: FloatArray) -> FloatArray:
+        """`(N, 90, 3)`: weights of the scalar fields in each coordinate."""
+        modes = self.detail.shape[1]
+        weights = identity[:, self.loadings.shape[1] :].reshape(len(identity), modes, 3).copy()
+        weights[:, : modes // 2, 0] *= self.asymmetry  # x of a symmetric head is an odd field, y and z are even
+        weights[:, modes // 2 :, 1:] *= self.asymmetry
+        return weights
+
+    def scores(self, identity: FloatArray) -> FloatArray:
+        """Standardised measures `(N, M)` of identity vectors `(N, K)`."""
+        return identity[:, : self.loadings.shape[1]] @ self.loadings.T
+
+    def wanted(self, identity: FloatArray, age: FloatArray, sex: np.ndarray, mean: FloatArray) -> FloatArray:
+        """Target measures `(N, M)`: the mean head's `mean (N, M)` and the drawn deviations at that age."""
+        scores = self.scores(identity)
+        spread = np.array([0.0, 0.0, *(row.spread for row in ROWS.values())])
+        shift = np.array([False, False, *(row.shift for row in ROWS.values())])
+        out = mean + scores * spread * np.where(shift, 1, mean)
+        factor = self.growth.ring_factor(age, sex)
+        for name in np.unique(sex):
+            chosen = sex == name
+            for k, (median, deviation) in enumerate(
+                (anthropometry.circumference(age[chosen], str(name)), anthropometry.cephalic_index(age[chosen]))
+            ):
+                out[chosen, k] = (median + deviation * scores[chosen, k]) / factor[chosen, k]
+        return out
+
+    @cached_property
+    def _gains(self) -> FloatArray:
+        """`(A, L, 3, M)`: change of the points per change of the measures at the anchor ages."""
+        tight = np.full(len(MEASURES), 0.05)
+        tight[[MEASURES.index(name) for name in _NOT_DRAWN]] = 1e3
+        tight[MEASURES.index("vault shape")] = 0.003
+        ages = np.array(ANCHOR_AGES)
+        means = self.growth.points(ages, np.full(len(ages), ""))
+        return np.stack([self.growth.measured.gain(points, tight)[0] for points in means])
+
+    def _respond(self, change: FloatArray, age: FloatArray) -> FloatArray:
+        """Moves of the points `(N, L, 3)` for changes of the measures `(N, M)`, between the anchor ages linear in
+        the square root of age."""
+        root, ages = np.sqrt(ANCHOR_AGES), np.sqrt(age)
+        low = np.clip(np.searchsorted(root, ages, side="right") - 1, 0, len(root) - 2)
+        part = ((ages - root[low]) / (root[low + 1] - root[low]))[:, None]
+        gains = self._gains.reshape(len(root), -1, self._gains.shape[-1])
+        out = np.empty((len(age), gains.shape[1]))
+        for k in np.unique(low):
+            one = low == k
+            out[one] = (change[one] * (1 - part[one])) @ gains[k].T + (change[one] * part[one]) @ gains[k + 1].T
+        return out.reshape(len(age), -1, 3)
+
+    @cached_property
+    def _detail_at_controls(self) -> tuple[FloatArray, FloatArray]:
+        controls = self.growth.controls
+        edges, part = controls.ring_ends
+        ring = self.detail[edges[:, 0]] * (1 - part[:, None]) + self.detail[edges[:, 1]] * part[:, None]
+        at_points = self.detail[controls.ids]
+        return at_points, ring - controls.ring_basis @ at_points
+
+    def place(
+        self, identity: FloatArray, age: FloatArray, sex: np.ndarray, *, rounds: int = 4
+    ) -> tuple[FloatArray, FloatArray]:
+        """Control points `(N, L, 3)` and detail weights `(N, 90, 3)` of children at their ages.
+
+        The points are set so that points plus detail have the drawn measures; the middle of the tragia is the origin.
+        """
+        measured, controls = self.growth.measured, self.growth.controls
+        scale = anthropometry.circumference(age)[0] / anthropometry.circumference(6)[0]
+        weights = self.detail_weights(identity) * scale[:, None, None]
+        at_points, at_ring = self._detail_at_controls
+        offset, ring_offset = at_points @ weights, at_ring @ weights
+        points = self.growth.points(age, sex)
+        wanted = self.wanted(identity, age, sex, measured.values(points))
+        for _ in range(rounds):
+            points = points + self._respond(wanted - measured.values(points + offset, ring_offset), age)
+        tragia = [controls.row["t_l"], controls.row["t_r"]]
+        return points - (points + offset)[:, tragia].mean(1, keepdims=True), weights
