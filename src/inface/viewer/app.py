@@ -19,6 +19,11 @@ from inface.viewer.session import Session, ViserScreen
 from inface.viewer.surfaces import Meshes, named
 from inface.viewer.workbench import Partner, Workbench
 
+_LIGHTS = (
+    ((-500.0, 600.0, 800.0), 1.9, (255, 247, 238)),
+    ((800.0, 100.0, 500.0), 0.7, (225, 235, 255)),
+    ((0.0, 300.0, -900.0), 0.8, (255, 255, 255)),
+)
 _PORTS = 100  # ports tried after the wanted one
 
 
@@ -148,6 +153,11 @@ def _server(host: str, port: int):
         server = LocalServer(host=host, port=free, label="inface", verbose=False)
     server.scene.set_up_direction("+y")
     server.gui.configure_theme(show_logo=False, show_share_button=False)
+    server.scene.configure_default_lights(enabled=False)
+    server.scene.configure_environment_map(None)
+    for i, (place, intensity, color) in enumerate(_LIGHTS):
+        server.scene.add_light_directional(f"/light_{i}", color=color, intensity=intensity, position=place, cast_shadow=False)
+    server.scene.add_light_hemisphere("/sky", sky_color=(236, 240, 247), ground_color=(190, 175, 165), intensity=1.35)
     return server
 
 

@@ -134,7 +134,7 @@ class Controls:
     def _shape_tab(self) -> None:
         gui, bench, session = self.client.gui, self.bench, self.session
         self._buttons(
-            "Step",
+            "History",
             {"Undo": session.undo, "Redo": session.redo, "Reset all": lambda: session.act(bench.reset)},
             "Ctrl-Z, Ctrl-Shift-Z",
         )
@@ -346,12 +346,10 @@ class Controls:
         self._by_hand(dark, lambda value: self.theme(bool(value)))
 
     def theme(self, dark: bool) -> None:
-        """Light or dark, panel and ground."""
+        """Light or dark."""
         self.client.gui.configure_theme(
-            dark_mode=dark, show_logo=False, show_share_button=False, control_width="medium"
+            dark_mode=dark, show_logo=False, show_share_button=False, brand_color=(32, 99, 155)
         )
-        ground = (21, 24, 29) if dark else (246, 245, 242)
-        self.client.scene.set_background_image(np.full((2, 2, 3), ground, np.uint8), format="png")
 
     def _visibility(self) -> None:
         boxes: dict[str, Any] = {}
