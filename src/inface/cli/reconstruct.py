@@ -42,13 +42,13 @@ def reconstruct(
             Mesh.load(path),
             unknown_vertex_mask=unknown,
             invert_mask=invert_mask,
-            back_match=back_match,
+            back_match_known_vertices=back_match or False,
             noise_std=noise_std,
             align=align,
             check=not no_check,
         )
         written = target.file(names[path], path.suffix.lower())
         result.mesh.export(written)
-        return {"output": str(written), "residual_mm": result.residual, "latent": result.latent.tolist()}
+        return {"output": str(written), "residual_mm": result.residual_mean, "latent": result.latent.tolist()}
 
     batch.each(paths, work, label="reconstruct", as_json=as_json)

@@ -17,7 +17,7 @@ from inface.synthetic.sculpture_ear import FRAME, ORIGIN, SCALE, ear_frame
 from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
 # Palpated landmarks have no feature of shape: the skin vertex nearest to a stated place.
-_PALPATED = {"zy": (47, -3, 28), "go": (35, -30, 13), "ft": (41, 33, 50), "cheek": (34, -16, 60)}
+_PALPATED = {"zy": (47, -3, 28), "go": (35, -33, 14), "ft": (40.8, 32, 54), "cheek": (34, -16, 60)}
 # Face contour (iBUG 9-16, chin to ear) and brows (22-26, medial to lateral): nearest skin vertex.
 _CONTOUR = [(8, -51, 60), (17, -49, 55), (27, -44, 47), (36, -35, 38), (42, -27, 30), (47, -17, 23), (50, -8, 18), (52, 2, 15)]
 _BROW = [(11, 27, 69.5), (17, 28.5, 68), (24, 29, 65), (31, 28.5, 60), (37, 25.5, 53)]
@@ -197,6 +197,9 @@ def name_regions(half: Half, partner: IntArray) -> dict[str, IntArray]:
     bare = skin & ~neck & ~ears
     face = bare & (y < 60) & (z > np.maximum(16, 16 + 0.45 * (y - 20)))
     cranium = bare & (y > 24 - 0.55 * np.maximum(30 - z, 0)) & ~(face & (y < 24))
+    rest = bare & ~face & ~cranium  # behind the jaw: neck below the ear's middle, cranium above
+    neck |= rest & (y < 2)
+    cranium |= rest & (y >= 2)
     nose = bare & (np.abs(signed_distance(v, face=False)) > 0.5) & (((x / 14.5) ** 2 + ((y + 1) / 20.5) ** 2) < 1)
     nose &= (y > -12.8) & ~lids & (z > 60) & (x < 5.5 + 0.45 * (17 - y))
     parts: dict[str, BoolArray] = {

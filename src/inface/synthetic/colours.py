@@ -48,7 +48,7 @@ def skin_colours(vertices: FloatArray, regions: dict[str, IntArray]) -> FloatArr
     lips = np.zeros(len(vertices), bool)
     lips[regions["lips"]] = True
     depth = np.minimum(top - y, y - bottom)
-    mix(RED, np.where(lips, np.clip(0.12 + depth / 1.7, 0, 0.85), 0))
+    mix(RED, np.where(lips, np.clip(0.22 + depth / 2.4, 0, 0.85), 0))
     paint("mouth_inside", MOUTH)
     # the dark of the nostrils
     deep = capsule(np.c_[x, y, z].astype(np.float32), *NOSTRIL)

@@ -27,12 +27,12 @@ def _cranium(p: FloatArray, paired: FloatArray) -> FloatArray:
 def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
     d = ellipsoid(p, (0, 2, 26), (46, 38, 40))
     d = union(d, ellipsoid(p, (0, -20, 38), (30, 26, 28)), 14)
-    d = union(d, ellipsoid(p, (32, 6, 33), (13.5, 15, 17.5)), 14)  # cheek bone
+    d = union(d, ellipsoid(p, (30.3, 6, 33.5), (13, 15, 17.5)), 14)  # cheek bone
     d = union(d, ellipsoid(paired, (17, 21, 45), (20, 11.5, 19.5)), 12)  # brow
-    d = union(d, ellipsoid(p, (28, -15, 38), (18.5, 18, 23.2)), 12)  # cheek
-    d = union(d, ellipsoid(p, (20, -29, 35), (18, 14.5, 21.5)), 12)  # fat pad
+    d = union(d, ellipsoid(p, (28, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
+    d = union(d, ellipsoid(p, (21, -29.5, 35), (18.3, 14.5, 21.5)), 12)  # fat pad
     d = union(d, capsule(p, (26, -15, 7), (6, -40, 46), 10.5, 9), 14)  # jaw
-    d = union(d, ellipsoid(p, (0, -42.6, 55.0), (9.5, 8.8, 9)), 7)  # chin
+    d = union(d, ellipsoid(p, (0, -43.1, 55.6), (9.5, 9.0, 9)), 7)  # chin
     return union(d, ellipsoid(p, (0, -45, 30), (23, 14, 24)), 14)  # fat under the chin
 
 

@@ -13,7 +13,7 @@ UPPER_LIP = spline(
     41,
 )
 LOWER_LIP = spline(
-    [(0, -29.3, 71.0, 3.4), (4, -29.0, 70.7, 3.3), (8.5, -28.6, 68.9, 2.9), (12.5, -27.4, 66, 1.9)]
+    [(0, -29.7, 70.8, 3.6), (4, -29.4, 70.5, 3.5), (8.5, -28.6, 68.9, 2.9), (12.5, -27.4, 66, 1.9)]
     + [(16.2, -26.4, 62.2, 0.6)],
     41,
 )
@@ -32,7 +32,7 @@ def vermilion(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """y of the upper and lower border of the red of the lips, in the front view."""
     u = np.clip(np.abs(x) / MOUTH_CORNER, 0, 1)
     bow = 5.6 - 1.0 * np.exp(-((x / 2.0) ** 2))
-    return -26.2 + (bow - 0.5) * (1 - u**2.2), -26.4 - 5.9 * (1 - u**2.0)
+    return -26.2 + (bow - 0.5) * (1 - u**2.2), -26.4 - 7.7 * (1 - u**2.0)
 
 
 def _within(points: FloatArray, low, high):
@@ -42,7 +42,7 @@ def _within(points: FloatArray, low, high):
 def add_nose(points: FloatArray, d: FloatArray) -> FloatArray:
     """Low broad bridge, short round tip, small alae that run out into the cheek, columella, nostrils, philtrum."""
     d = union(d, capsule(points, (0, 14.5, 60.3), (0, -2, 68.4), 4.9, 6.2), 10)
-    nose = ellipsoid(points, (0, -3.0, 73.0), (6.9, 6.0, 6.5))
+    nose = ellipsoid(points, (0, -3.0, 73.2), (6.9, 6.0, 6.6))
     ala = ellipsoid(points, (7.8, -5.7, 68.8), (4.2, 4.4, 7.0), rotation("y", 24))
     nose = union(nose, ala, 5.5)
     nose = union(nose, capsule(points, (0, -6.8, 75.6), (0, -9.2, 70.6), 2.5), 3)

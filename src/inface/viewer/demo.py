@@ -66,7 +66,7 @@ def _completion(model: PCAMorphableModel, seed: int) -> Panel:
     face[model.template.regions["face"]] = True
     unknown = face & (model.mean_vertices[:, 0] > 0)
     partial = child.with_vertices(np.where(unknown[:, None], np.nan, child.vertices))
-    result = model.reconstruct(partial, unknown_vertex_mask=unknown, back_match="harmonic")
+    result = model.reconstruct(partial, unknown_vertex_mask=unknown, back_match_known_vertices=True)
     error = np.linalg.norm(result.mesh.vertices - child.vertices, axis=1)
     legend = Legend.of(error, "distance from the truth, mm")
     return Panel(
