@@ -70,6 +70,7 @@ ROWS: Mapping[str, Row] = {
     "cheek-cheek": Row((0.80, 0.93, 1, 1.030, 1.065, 1.095), 0.065, "working value", "chosen: the fat pads thin out after the first year", relative=True),
     "vault height": Row((0.815, 0.935, 1, 1.055, 1.110, 1.140), 0.032, "working value", "chosen: height follows length (towering index 64-65 at all ages, Pindrik et al.)", relative=True),
     "back depth":   Row((0.820, 0.935, 1, 1.055, 1.120, 1.150), 0.060, "working value", "chosen: follows head length", relative=True),
+    "vault shape":  Row((0.985, 0.995, 1, 1, 1, 1), 0.012, "working value", "chosen: breadth at the eurya over breadth at the circumference", relative=True),
     "forehead":     Row((0.2, 0.1, 0, -0.2, -0.7, -1.2), 1.100, "working value", "chosen: the forehead bulges less as the brow comes", shift=True),
     "occiput height": Row((0.82, 0.935, 1, 1.05, 1.10, 1.13), 0.080, "working value", _OWN, relative=True),
     "bridge":       Row((0.72, 0.92, 1, 1.10, 1.24, 1.33), 0.090, "working value", "chosen: flat nasal bridge at birth, risen by 3 years", relative=True),

@@ -20,7 +20,7 @@ _JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(0, 17), *range(17, 27))]
 _SPACING = 2.0  # mm: control points nearer than this to one already taken are left out
 _RING = 72
 _EAR_POINTS = 8
-_EAR_REACH = 22.0  # mm over which the skin behind an ear comes to follow the vault
+_EAR_REACH = 16.0  # mm over which the skin behind an ear comes to follow the vault
 
 
 def spread_points(points: FloatArray, count: int, start: int = 0) -> IntArray:

@@ -143,6 +143,7 @@ class Identity:
         tight = np.full(len(MEASURES), 0.05)
         tight[[MEASURES.index(name) for name in _NOT_DRAWN]] = 1e3
         tight[MEASURES.index("li-gn")] = 0.5
+        tight[MEASURES.index("vault shape")] = 0.001
         ages = np.array(ANCHOR_AGES)
         means = self.growth.points(ages, np.full(len(ages), ""))
         return np.stack([self.growth.measured.gain(points, tight)[0] for points in means])

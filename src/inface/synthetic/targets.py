@@ -13,7 +13,7 @@ from inface._validate import FloatArray
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import Controls, Difference, axis_measures, measure_pairs
 
-CIRCUMFERENCE, CEPHALIC_INDEX = 0, 1
+CIRCUMFERENCE, CEPHALIC_INDEX, VAULT_SHAPE = 0, 1, "vault shape"
 MEASURES = ("circumference", "cephalic index", *ROWS)
 
 _LINEAR, _LINEAR_SCALE = 10.0, 60.0  # mm of stretch at 60 mm from the origin
@@ -29,6 +29,7 @@ _TOLERANCE = {
     "li-gn": 0.4,
     "sn-ls": 0.2,
     "back depth": 4.0,
+    "vault shape": 0.002,
 }
 _DEFAULT_TOLERANCE = 0.15  # mm
 
@@ -57,7 +58,7 @@ class Measured:
 
     @cached_property
     def _pairs(self) -> dict[str, list[tuple[int, int]]]:
-        return {name: measure_pairs(self.controls, name) for name in MEASURES[2:] if name not in self._axes}
+        return {name: measure_pairs(self.controls, name) for name in MEASURES[2:] if name not in self._axes and name != VAULT_SHAPE}
 
     @cached_property
     def tolerance(self) -> FloatArray:
@@ -78,7 +79,9 @@ class Measured:
         out = [perimeter, 100 * width / length]
         axes = self._axes
         for name in MEASURES[2:]:
-            if name in axes:
+            if name == VAULT_SHAPE:
+                out.append((points[..., row["eu_l"], 0] - points[..., row["eu_r"], 0]) / width)
+            elif name in axes:
                 one = axes[name]
                 out.append(np.mean([points[..., a, one.axis] - points[..., b, one.axis] for a, b in one.pairs], axis=0))
             else:
@@ -104,6 +107,12 @@ class Measured:
         out[CEPHALIC_INDEX, row["op"]] += 100 * width / length**3 * across
         axes = self._axes
         for k, name in enumerate(MEASURES[2:], 2):
+            if name == VAULT_SHAPE:
+                ratio = (points[row["eu_l"], 0] - points[row["eu_r"], 0]) / width
+                out[k, :, 0] = -ratio / width * (controls.ring_basis[left] - controls.ring_basis[right])
+                out[k, row["eu_l"], 0] += 1 / width
+                out[k, row["eu_r"], 0] -= 1 / width
+                continue
             if name in axes:
                 one = axes[name]
                 for a, b in one.pairs:
