@@ -19,20 +19,25 @@ def pca_partial_encode(components, mean, vertices, known):
     """Least squares by a singular value decomposition of the whole masked float64 basis."""
     rows = np.repeat(known, 3)
     basis = components.astype(np.float64).T * rows[:, None]
-    residual = np.where(known[:, None], vertices - mean, 0).reshape(-1).astype(np.float64)
+    residual = np.where(known[:, None], vertices.astype(np.float64) - mean, 0).reshape(-1)
     u, s, vt = np.linalg.svd(basis, full_matrices=False)
     return vt.T @ ((u.T @ residual) / s)
 
 
-def back_match(adjacency, reconstruction, vertices, known):
-    """Umbrella system over ALL vertices, `(D + (I - D) K) H = D (P - R)`, factored at each call."""
+def back_match(adjacency, reconstruction, vertices, known, *, drop_zeros=False):
+    """Umbrella system over ALL vertices, the rows of the known ones zeroed and 1 on their diagonal, factored each time.
+
+    `drop_zeros` takes the zeros out of the pattern first, which leaves SuperLU little more than the unknown block.
+    """
     count = len(known)
-    d = sparse.diags_array(known.astype(np.float64))
-    eye = sparse.eye_array(count)
-    umbrella = eye - sparse.diags_array(1.0 / np.maximum(adjacency.sum(1), 1)) @ adjacency
-    system = (d + (eye - d) @ umbrella).tocsc()
+    umbrella = sparse.eye_array(count) - sparse.diags_array(1.0 / np.maximum(adjacency.sum(1), 1)) @ adjacency
+    system = umbrella.tocsr()
+    system.data[np.repeat(known, np.diff(system.indptr))] = 0
+    system.setdiag(1)
+    if drop_zeros:
+        system.eliminate_zeros()
     residual = np.where(known[:, None], vertices - reconstruction, 0).astype(np.float64)
-    return reconstruction + splu(system).solve(residual)
+    return reconstruction + splu(system.tocsc()).solve(residual)
 
 
 def adjacency_lists(count, triangles):

@@ -48,7 +48,8 @@ def expand(inputs: Sequence[str], suffixes: Sequence[str] = MESH_SUFFIXES) -> li
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in suffixes)
+            seen = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))  # no leftovers of a kill
+            inside = sorted(p for p in seen if p.suffix.lower() in suffixes)
             if not inside:
                 raise InfaceError(f"folder '{path}': expected files with one of {', '.join(suffixes)}, found none")
             found += inside

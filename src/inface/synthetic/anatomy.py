@@ -19,7 +19,16 @@ from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 # Palpated landmarks have no feature of shape: the skin vertex nearest to a stated place.
 _PALPATED = {"zy": (47, -3, 28), "go": (35, -33, 14), "ft": (40.8, 32, 54), "cheek": (34, -16, 60)}
 # Face contour (iBUG 9-16, chin to ear) and brows (22-26, medial to lateral): nearest skin vertex.
-_CONTOUR = [(8, -51, 60), (17, -49, 55), (27, -44, 47), (36, -35, 38), (42, -27, 30), (47, -17, 23), (50, -8, 18), (52, 2, 15)]
+_CONTOUR = [
+    (8, -51, 60),
+    (17, -49, 55),
+    (27, -44, 47),
+    (36, -35, 38),
+    (42, -27, 30),
+    (47, -17, 23),
+    (50, -8, 18),
+    (52, 2, 15),
+]
 _BROW = [(11, 27, 69.5), (17, 28.5, 68), (24, 29, 65), (31, 28.5, 60), (37, 25.5, 53)]
 
 
@@ -27,28 +36,16 @@ class _Finder:
     """Vertices of the outer skin of the left half, asked for by rule."""
 
     def __init__(self, half: Half, skin: BoolArray, ears: BoolArray) -> None:
-        self.v, self.middle = half.vertices, skin & half.midline
+        self.v = half.vertices
         self.side, self.ear = skin & ~half.midline & ~ears, skin & ears
 
     def nearest(self, place: tuple[float, float, float]) -> int:
-        among = np.flatnonzero(self.middle if place[0] == 0 else self.side)
+        among = np.flatnonzero(self.side)
         return int(among[np.linalg.norm(self.v[among] - place, axis=1).argmin()])
 
     def most(self, score: FloatArray, among: BoolArray) -> int:
         ids = np.flatnonzero(among)
         return int(ids[score[ids].argmax()])
-
-    def profile(self, low: float, high: float) -> BoolArray:
-        """Midline vertices of the face's profile between two heights."""
-        y, z = self.v[:, 1], self.v[:, 2]
-        return self.middle & (y > low) & (y < high) & (z > 30)
-
-    def behind_chord(self, upper: int, lower: int) -> int:
-        """The profile vertex deepest behind the straight line from `upper` to `lower`."""
-        a, b = self.v[upper], self.v[lower]
-        along = (b - a) / np.linalg.norm(b - a)
-        depth = (self.v - a) @ np.array([0, along[2], -along[1]])
-        return self.most(-depth, self.profile(b[1], a[1]))
 
 
 def skin_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
@@ -78,21 +75,7 @@ def place_landmarks(half: Half) -> tuple[dict[str, int], dict[str, int]]:
     ears = _ear_mask(half)
     find = _Finder(half, skin, ears)
     normal = skin_normals(v, half.triangles)
-    top, bottom = vermilion(np.zeros(1))
-    m: dict[str, int] = {}
-    m["v"] = find.most(y, find.middle)
-    m["n"] = find.most(-z, find.profile(12, 26))
-    m["g"] = find.most(-np.abs(y - 27), find.profile(20, 34))
-    m["prn"] = find.most(z, find.profile(-12, 6))
-    m["ls"] = find.most(-np.abs(y - top), find.profile(-26, -18))
-    m["sn"] = find.most(0.6 * y - 0.8 * z, find.profile(-17, -9))
-    m["sto"], m["sto_lower"] = int(half.upper_line[0]), int(half.lower_line[0])
-    m["li"] = find.most(-np.abs(y - bottom), find.profile(-37, -28))
-    m["pg"] = find.most(0.97 * z - 0.25 * y, find.profile(-50, -40))
-    m["sl"] = find.behind_chord(m["li"], m["pg"])
-    m["gn"] = find.most(0.64 * z - 0.77 * y, find.profile(-60, -44))
-    m["op"] = find.most(np.linalg.norm(v - v[m["g"]], axis=1), find.middle & (y > 15))
-
+    m = half.profile | {"sto": int(half.upper_line[0]), "sto_lower": int(half.lower_line[0])}
     p: dict[str, int] = {name: find.nearest(place) for name, place in _PALPATED.items()}
     margin = half.lid_margin
     p["en"], p["ex"] = int(margin[0]), int(margin[LID_STATIONS])
@@ -100,7 +83,9 @@ def place_landmarks(half: Half) -> tuple[dict[str, int], dict[str, int]]:
     p["eu"] = find.most(x, find.side & (y > 30))
     nose_side = find.side & (x > 9) & (x < 15) & (y > -10) & (y < -1) & (z > 62)
     p["al"] = find.most(normal[:, 0], nose_side)
-    p["ac"] = find.most(-z - 0.9 * x, find.side & (np.abs(y - y[p["al"]]) < 2.5) & (x > x[p["al"]]) & (x < x[p["al"]] + 4) & (z > 50))
+    p["ac"] = find.most(
+        -z - 0.9 * x, find.side & (np.abs(y - y[p["al"]]) < 2.5) & (x > x[p["al"]]) & (x < x[p["al"]] + 4) & (z > 50)
+    )
     p["sbal"] = find.nearest((8.8, -11.2, 69.5))
     border = half.vermilion[(y[half.vermilion] > -25) & (x[half.vermilion] > 2) & (x[half.vermilion] < 7)]
     p["cph"] = int(border[y[border].argmax()])

@@ -41,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     with np.load(TEMPLATE_FILE, allow_pickle=False) as shipped:
         kept = {name: shipped[name] for name in shipped.files}
-    wrong = [n for n in made.keys() | kept.keys() if n not in made or n not in kept or not np.array_equal(made[n], kept[n])]
+    wrong = [
+        n for n in made.keys() | kept.keys() if n not in made or n not in kept or not np.array_equal(made[n], kept[n])
+    ]
     for name in sorted(wrong):
         print(f"{name}: the rebuilt template differs from the shipped file")
     print("the shipped template is what its formulas make" if not wrong else f"{len(wrong)} arrays differ")

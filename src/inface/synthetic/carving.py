@@ -7,6 +7,7 @@ import numpy as np
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.synthetic import meshing, openings
 from inface.synthetic.meshing import Magnifier
+from inface.synthetic.profile import profile_landmarks
 from inface.synthetic.sculpture import NECK_CUT, signed_distance
 from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
@@ -39,6 +40,7 @@ class Half:
     eye_parts: dict[str, IntArray]  # eyes, iris, iris_edge, pupil
     mouth_inside: IntArray
     vermilion: IntArray
+    profile: dict[str, int]  # landmarks of the midline
 
 
 def _solid(points: FloatArray) -> FloatArray:
@@ -114,7 +116,9 @@ def carve_half() -> Half:
 
     # the whole head, remeshed; then the left half of it
     midline = v[:, 0] == 0
-    fixed = np.r_[lid_edge, mouth, neck]
+    profile = profile_landmarks(v, midline)
+    rims = np.r_[lid_edge, mouth, neck]
+    fixed = np.r_[rims, list(profile.values())]
     whole, faces, partner = meshing.mirrored(v, f, midline)
     ends = np.unique(np.sort(meshing.edges_of(f), 1), axis=0)
     middle_edges = ends[midline[ends].all(1)]
@@ -125,7 +129,8 @@ def carve_half() -> Half:
     whole, faces = meshing.remesh(whole, faces, MAGNIFIERS, LENGTH, np.r_[fixed, other], lines)
     whole[np.abs(whole[:, 0]) < 0.02, 0] = 0
     v, f, _ = meshing.compact(whole, faces[whole[faces][:, :, 0].mean(1) > 0])
-    lid_edge, mouth, neck = np.split(np.arange(len(fixed)), np.cumsum([len(lid_edge), len(mouth)]))
+    lid_edge, mouth, neck = np.split(np.arange(len(rims)), np.cumsum([len(lid_edge), len(mouth)]))
+    profile = dict(zip(profile, range(len(rims), len(fixed)), strict=True))
     border = np.unique(meshing.border_edges(f))
     midline = np.zeros(len(v), bool)
     midline[np.setdiff1d(border, np.r_[lid_edge, mouth[1:-1], neck[1:-1]])] = True
@@ -133,9 +138,14 @@ def carve_half() -> Half:
 
     # onto the surface
     free = np.ones(len(v), bool)
-    free[: len(fixed)] = False
+    free[: len(rims)] = False
     top, bottom = vermilion(v[:, 0])
-    red = free & (v[:, 2] > 55) & (v[:, 0] < MOUTH_CORNER) & (np.minimum(abs(v[:, 1] - top), abs(v[:, 1] - bottom)) < 0.03)
+    red = (
+        free
+        & (v[:, 2] > 55)
+        & (v[:, 0] < MOUTH_CORNER)
+        & (np.minimum(abs(v[:, 1] - top), abs(v[:, 1] - bottom)) < 0.03)
+    )
     v[free] = meshing.project(signed_distance, v[free], midline[free])
     v = meshing.relax(signed_distance, v, f, free & ~red & ~midline, midline)
     v[~midline, 0] = np.maximum(v[~midline, 0], 0.1)
@@ -149,6 +159,4 @@ def carve_half() -> Half:
     inside = len(v) + np.arange(len(bag))
     v, f = np.r_[v, bag], np.r_[f, bag_faces]
     midline = np.r_[midline, np.zeros(len(globe), bool), bag[:, 0] == 0]
-    return Half(
-        v, f, midline, lid_edge, margin, upper, lower, parts, inside, np.flatnonzero(red)
-    )
+    return Half(v, f, midline, lid_edge, margin, upper, lower, parts, inside, np.flatnonzero(red), profile)

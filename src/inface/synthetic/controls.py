@@ -16,7 +16,7 @@ from inface.measurement.distances import LANDMARK_MEASURES, landmark_pairs
 from inface.synthetic.warp import PointWarp
 from inface.template import Template
 
-_JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(0, 17), *range(17, 27))]
+_JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(17), *range(17, 27))]
 _SPACING = 2.0  # mm: control points nearer than this to one already taken are left out
 _RING = 72
 _EAR_POINTS = 8
@@ -110,6 +110,16 @@ class Controls:
         )
 
     @cached_property
+    def upper_pair(self) -> tuple[int, int]:
+        """Rows of the vault's points, left and right, about halfway from euryon to vertex."""
+        eu, v = self.position[self.row["eu_l"]], self.position[self.row["v"]]
+        goal = np.array([0.85 * eu[0], eu[1] + 0.45 * (v[1] - eu[1]), eu[2]])
+        rows = np.flatnonzero(self.vault)
+        left = rows[np.linalg.norm(self.position[rows] - goal, axis=1).argmin()]
+        right = rows[np.linalg.norm(self.position[rows] - self.position[left] * [-1, 1, 1], axis=1).argmin()]
+        return int(left), int(right)
+
+    @cached_property
     def face_share(self) -> FloatArray:
         """`(L,)`: 1 in the face and at the ears, 0 on the vault, smooth between."""
         p, n, t = self.position, self.position[self.row["n"]], self.position[self.row["t_l"]]
@@ -152,6 +162,8 @@ def measure_pairs(controls: Controls, name: str) -> list[tuple[int, int]]:
     row = controls.row
     if name == "cheek-cheek":
         return [(row["cheek_l"], row["cheek_r"])]
+    if name == "ls-li":
+        return [(row["ls"], row["li"])]
     raise KeyError(f"no measure '{name}'")
 
 
@@ -169,6 +181,7 @@ def axis_measures(controls: Controls) -> dict[str, Difference]:
     return {
         "vault height": Difference(both("v", "t"), 1),
         "back depth": Difference(both("t", "op"), 2),
+        "tip height": Difference(((row["prn"], row["sn"]),), 1),
         "forehead": Difference(((row["g"], row["n"]),), 2),
         "occiput height": Difference(both("op", "t"), 1),
         "bridge": Difference(both("n", "en"), 2),

@@ -16,7 +16,7 @@ from inface.measurement import cranial_measures
 from inface.synthetic import anthropometry
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import Controls
-from inface.synthetic.targets import MEASURES, Measured
+from inface.synthetic.targets import Measured
 from inface.template import Template
 
 ANCHOR_AGES = (0.0, 1.0, 3.0, 6.0, 9.0, 12.0, 18.0, 24.0, 36.0)

@@ -180,9 +180,7 @@ def rim(vertices: FloatArray, triangles: IntArray, value: FloatArray, stations: 
     place[0], place[-1] = 0, len(a)
     strip, i, j = [], 0, 0
     while i < len(chain) - 1 or j < len(inner) - 1:
-        outer_next = i < len(chain) - 1 and (
-            j == len(inner) - 1 or 0.5 * (place[i] + place[i + 1]) <= j + 0.5
-        )
+        outer_next = i < len(chain) - 1 and (j == len(inner) - 1 or 0.5 * (place[i] + place[i + 1]) <= j + 0.5)
         if outer_next:
             strip.append((chain[i + 1], chain[i], inner[j]))
             i += 1

@@ -58,8 +58,8 @@ def eyeball(count: int, rim: IntArray) -> tuple[FloatArray, IntArray, IntArray, 
     """The lid margin and the eyeball inside the rim of the lids.
 
     `count`: vertices so far; `rim`: ids of the outer lid edge, ordered as `lid_loop`. Returns the new vertices, the
-    new triangles, the ids of the inner loop (where lid meets eyeball), and the ids of "eyes" (without that loop), "iris",
-    "iris_edge" and "pupil".
+    new triangles, the ids of the inner loop (where lid meets eyeball), and the ids of "eyes" (without that loop),
+    "iris", "iris_edge" and "pupil".
     """
     loop = lid_loop()
     hexagons = np.array([(i + 0.5 * (j % 2), j * 0.866) for i in range(-12, 13) for j in range(-8, 9)]) * 1.25
@@ -83,7 +83,7 @@ def eyeball(count: int, rim: IntArray) -> tuple[FloatArray, IntArray, IntArray, 
     strip = np.r_[np.c_[b, a, c], np.c_[b, c, d]]
     from_pupil = np.linalg.norm(plane - eye.IRIS_CENTRE, axis=1)
     within = np.arange(len(plane)) >= len(loop)
-    parts = {
+    parts: dict[str, IntArray] = {
         "eyes": count + np.flatnonzero(within),
         "iris_edge": count + np.flatnonzero(within & (np.abs(from_pupil - eye.IRIS_RADIUS + 0.4) < 0.2)),
         "iris": count + np.flatnonzero(within & (from_pupil < eye.IRIS_RADIUS - 0.2)),

@@ -3,7 +3,8 @@
 All distances are in millimetres, negative inside. Points are `(N, 3)` float32: the grid has some 600,000 of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -12,7 +13,6 @@ from inface._validate import FloatArray
 
 F = np.float32
 Triple = Sequence[float]
-Solid = Callable[[FloatArray], FloatArray]
 
 
 def union(a: FloatArray, b: FloatArray, blend: float) -> FloatArray:
@@ -50,7 +50,7 @@ def capsule(points: FloatArray, a: Triple, b: Triple, radius_a: float, radius_b:
 def tube(points: FloatArray, stations: FloatArray) -> FloatArray:
     """Distance to a chain of tapered rods through `stations` `(S, 4)`: x, y, z, radius."""
     distance = np.full(len(points), np.inf, F)
-    for a, b in zip(stations[:-1], stations[1:], strict=True):
+    for a, b in pairwise(stations):
         distance = np.minimum(distance, capsule(points, a[:3], b[:3], a[3], b[3]))
     return distance
 

@@ -16,12 +16,12 @@ NECK_CUT = -62.0  # y of the neck's border, mm
 
 
 def _cranium(p: FloatArray, paired: FloatArray) -> FloatArray:
-    d = ellipsoid(p, (0, 45, -7), (56.5, 58.5, 59))
+    d = ellipsoid(p, (0, 45, -7), (56.0, 58.5, 57.8))
     d = union(d, ellipsoid(p, (0, 47, 14), (46, 51, 55.5)), 28)
-    d = union(d, ellipsoid(paired, (19, 54, -19), (34.5, 38, 39)), 26)  # parietal
+    d = union(d, ellipsoid(paired, (19, 54, -19), (34.0, 38, 37.8)), 26)  # parietal
     d = union(d, ellipsoid(paired, (19, 33, -10), (31.5, 28, 43)), 22)  # temporal
     d = union(d, ellipsoid(paired, (15, 51, 31), (29, 30, 33)), 28)  # frontal bossing
-    return union(d, ellipsoid(p, (0, 38, -30), (44, 40, 38)), 24)  # occiput
+    return union(d, ellipsoid(p, (0, 38, -30), (43.5, 40, 36.8)), 24)  # occiput
 
 
 def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
@@ -32,12 +32,12 @@ def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
     d = union(d, ellipsoid(p, (28, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
     d = union(d, ellipsoid(p, (21, -29.5, 35), (18.3, 14.5, 21.5)), 12)  # fat pad
     d = union(d, capsule(p, (26, -15, 7), (6, -40, 46), 10.5, 9), 14)  # jaw
-    d = union(d, ellipsoid(p, (0, -43.1, 55.6), (9.5, 9.0, 9)), 7)  # chin
+    d = union(d, ellipsoid(p, (0, -43.5, 55.6), (9.5, 9.0, 9)), 7)  # chin
     return union(d, ellipsoid(p, (0, -45, 30), (23, 14, 24)), 14)  # fat under the chin
 
 
 def signed_distance(points: FloatArray, *, ears: bool = True, face: bool = True) -> FloatArray:
-    """Signed distance `(N,)` float32 of points `(N, 3)`, mm, negative inside; a bound rather than exact off the surface.
+    """Signed distance `(N,)` float32 of points `(N, 3)`, mm, negative inside; exact on the surface only.
 
     `ears=False` leaves the ears out, `face=False` the fine face: what a part adds tells which vertices are its own.
     """

@@ -1,4 +1,4 @@
-"""The eye of the sculpture: the fissure between the lids, the visible eyeball, the lids around it (left side, x > 0)."""
+"""The eye of the sculpture: the fissure between the lids, the visible eyeball, the lids around it (left side)."""
 
 import numpy as np
 

@@ -17,7 +17,7 @@ LOWER_LIP = spline(
     + [(16.2, -26.4, 62.2, 0.6)],
     41,
 )
-NOSTRIL = ((4.2, -8.6, 75.2), (3.6, -4.4, 70.5), 1.7, 1.7)  # the ends and radii of a capsule
+NOSTRIL = ((4.2, -8.3, 75.2), (3.6, -3.8, 70.5), 1.6, 1.6)  # the ends and radii of a capsule
 GROOVE = np.array([(0, -26.6, 76.5, 0.5), (6, -26.1, 75, 0.5), (11, -26.2, 71.5, 0.5), (16.7, -26.4, 66.5, 0.4)])
 
 
@@ -65,6 +65,7 @@ def add_face(points: FloatArray, distance: FloatArray) -> FloatArray:
     d = carve(distance, ellipsoid(points, (21.0, 12.5, 81.5), (14, 8.5, 13)), 12)  # hardly any orbit
     d = carve(d, ellipsoid(points, (12.6, 10.5, 73), (4.4, 6, 8.6)), 8)  # beside the bridge
     d = union(d, ellipsoid(points, (24, -2, 50), (17, 10, 12)), 10)  # below the orbit
+    d = union(d, ellipsoid(points, (18.5, -6, 55), (12.5, 11, 11.5)), 10)  # beside the nose
     d = union(d, ellipsoid(points, (0, -22.5, 52), (20, 16, 22)), 9)  # muzzle
     d = add_nose(points, d)
     d = carve(d, capsule(points, (0, -37.6, 76), (11, -36.4, 72), 4.0, 3.0), 6)  # fold above the chin

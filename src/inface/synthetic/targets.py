@@ -24,12 +24,13 @@ _TOLERANCE = {
     "circumference": 0.3,
     "cephalic index": 0.05,
     "n-gn": 0.5,
-    "n-sn": 0.35,
+    "n-sn": 0.3,
     "sn-gn": 0.5,
-    "li-gn": 0.4,
-    "sn-ls": 0.2,
+    "li-gn": 0.2,
+    "sn-ls": 0.15,
+    "ls-li": 2.0,
     "back depth": 4.0,
-    "vault shape": 0.002,
+    "vault shape": 0.004,
 }
 _DEFAULT_TOLERANCE = 0.15  # mm
 
@@ -80,7 +81,8 @@ class Measured:
         axes = self._axes
         for name in MEASURES[2:]:
             if name == VAULT_SHAPE:
-                out.append((points[..., row["eu_l"], 0] - points[..., row["eu_r"], 0]) / width)
+                upper = self.controls.upper_pair
+                out.append((points[..., upper[0], 0] - points[..., upper[1], 0]) / width)
             elif name in axes:
                 one = axes[name]
                 out.append(np.mean([points[..., a, one.axis] - points[..., b, one.axis] for a, b in one.pairs], axis=0))
@@ -108,10 +110,11 @@ class Measured:
         axes = self._axes
         for k, name in enumerate(MEASURES[2:], 2):
             if name == VAULT_SHAPE:
-                ratio = (points[row["eu_l"], 0] - points[row["eu_r"], 0]) / width
+                upper = controls.upper_pair
+                ratio = (points[upper[0], 0] - points[upper[1], 0]) / width
                 out[k, :, 0] = -ratio / width * (controls.ring_basis[left] - controls.ring_basis[right])
-                out[k, row["eu_l"], 0] += 1 / width
-                out[k, row["eu_r"], 0] -= 1 / width
+                out[k, upper[0], 0] += 1 / width
+                out[k, upper[1], 0] -= 1 / width
                 continue
             if name in axes:
                 one = axes[name]

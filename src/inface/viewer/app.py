@@ -5,23 +5,11 @@ import io
 import sys
 import time
 import webbrowser
-from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from inface._optional import require
-from inface.mesh import Mesh
+from inface.viewer.surfaces import Meshes, drawable, named
 
 CLAY = (214, 205, 196)
-
-
-def named(meshes: Mesh | Sequence[Mesh] | Mapping[str, Mesh]) -> dict[str, Mesh]:
-    """One mesh, several, or named ones, as a dictionary of name to mesh."""
-    if isinstance(meshes, Mesh):
-        return {"mesh": meshes}
-    if isinstance(meshes, Mapping):
-        return dict(meshes)
-    return {f"mesh {i + 1}": mesh for i, mesh in enumerate(meshes)}
 
 
 class Window:
@@ -61,7 +49,7 @@ def start_server(host: str, port: int):
 
 
 def show(
-    meshes: Mesh | Sequence[Mesh] | Mapping[str, Mesh],
+    meshes: Meshes,
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
@@ -82,11 +70,7 @@ def show(
     """
     server = start_server(host, port)
     for name, mesh in named(meshes).items():
-        known = np.isfinite(mesh.vertices).all(1)
-        triangles = mesh.triangles[known[mesh.triangles].all(1)]
-        server.scene.add_mesh_simple(
-            f"/{name}", np.where(known[:, None], mesh.vertices, 0), triangles, color=CLAY, side="double"
-        )
+        server.scene.add_mesh_simple(f"/{name}", *drawable(mesh, name), color=CLAY, side="double")
     window = Window(server)
     print(f"viewer at {window.url} (Ctrl-C stops it)", file=sys.stderr)
     if open_browser:

@@ -19,6 +19,7 @@ from inface.codecs import atomic_write
 from inface.mesh import Mesh
 from inface.viewer.colors import Legend
 from inface.viewer.sliders import mode_meshes
+from inface.viewer.surfaces import drawable, named, vertex_normals
 
 # name -> (yaw, pitch) in degrees; a positive yaw shows the subject's left, a positive pitch looks down
 VIEWS = {
@@ -77,7 +78,7 @@ def render(
     chosen = [views] if isinstance(views, str) or (len(views) == 2 and not isinstance(views[0], str | tuple)) else views
     angles = {_view_name(view): _angles(view) for view in chosen}  # type: ignore[union-attr, arg-type]
     is_model = hasattr(what, "decode_mesh")
-    meshes = mode_meshes(what, modes, deviations, group) if is_model else _named(what)
+    meshes = mode_meshes(what, modes, deviations, group) if is_model else named(what)
     if is_model and columns is None:
         columns = len(deviations) * len(angles)
     values, key = _heat(heat, legend, meshes)
@@ -191,16 +192,11 @@ def _pyvista():
 
 def _surface(pv, mesh: Mesh):
     """The known part of a mesh with smooth normals; a point cloud without triangles."""
-    known = np.isfinite(mesh.vertices).all(1)
-    vertices = np.where(known[:, None], mesh.vertices, np.nanmean(mesh.vertices, axis=0))
-    triangles = mesh.triangles[known[mesh.triangles].all(1)]
+    vertices, triangles = drawable(mesh)
     if not len(triangles):
-        return pv.PolyData(vertices[known])
+        return pv.PolyData(vertices)
     surface = pv.PolyData.from_regular_faces(vertices, triangles)
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    areas = np.cross(b - a, c - a)
-    normals = np.stack([np.bincount(triangles.ravel(), np.repeat(areas[:, k], 3), len(vertices)) for k in range(3)], 1)
-    surface.point_data.active_normals = normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-30)[:, None]
+    surface.point_data.active_normals = vertex_normals(vertices, triangles)
     return surface
 
 
@@ -227,14 +223,6 @@ def _angles(view: View) -> tuple[float, float]:
 
 def _view_name(view: View) -> str:
     return view if isinstance(view, str) else f"{view[0]:g}, {view[1]:g} degrees"
-
-
-def _named(what) -> dict[str, Mesh]:
-    if isinstance(what, Mesh):
-        return {"mesh": what}
-    if isinstance(what, Mapping):
-        return dict(what)
-    return {f"{i + 1}": mesh for i, mesh in enumerate(what)}
 
 
 def _heat(heat, legend: Legend | str, meshes: Mapping[str, Mesh]) -> tuple[dict[str, Any], Legend | None]:
