@@ -59,7 +59,11 @@ class Measured:
 
     @cached_property
     def _pairs(self) -> dict[str, list[tuple[int, int]]]:
-        return {name: measure_pairs(self.controls, name) for name in MEASURES[2:] if name not in self._axes and name != VAULT_SHAPE}
+        return {
+            name: measure_pairs(self.controls, name)
+            for name in MEASURES[2:]
+            if name not in self._axes and name != VAULT_SHAPE
+        }
 
     @cached_property
     def tolerance(self) -> FloatArray:
