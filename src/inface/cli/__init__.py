@@ -24,6 +24,10 @@ VERBS = (
     "correct",
     "convert",
     "export",
+    "view",
+    "render",
+    "animate",
+    "share",
     "demo",
 )
 

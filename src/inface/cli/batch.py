@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from inface.cli.progress import columns
 from inface.codecs import MESH_FORMATS
 from inface.errors import InfaceError
 
@@ -119,8 +120,7 @@ def each(
     records: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns(label), console=console, transient=True, disable=not console.is_terminal) as progress:
         for item in progress.track(items):
             try:
                 record = {"input": name(item), **work(item)}

@@ -44,7 +44,7 @@ SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over 
 FACE_KERNEL = (0.6, 14.0)  # the same, in the face only
 ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
 _SUPPORT, _MODES = 320, 45
-_NOT_DRAWN = ("n-gn", "li-gn", "back depth")  # these follow from others: nose, lips and lower face; vault and face
+_NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
 
 
 def measure_loadings() -> FloatArray:
@@ -95,7 +95,9 @@ class Identity:
 
         def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
             square = ((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T).clip(0)
-            out = sum(s**2 * np.exp(-square / (2 * length**2)) for s, length in self.kernels)
+            out = np.zeros_like(square)
+            for s, length in self.kernels:
+                out += s**2 * np.exp(-square / (2 * length**2))
             s, length = self.face_kernel
             return out + np.outer(face(a), face(b)) * s**2 * np.exp(-square / (2 * length**2))
 
@@ -177,8 +179,7 @@ class Identity:
         The points are set so that points plus detail have the drawn measures; the middle of the tragia is the origin.
         """
         measured, controls = self.growth.measured, self.growth.controls
-        scale = anthropometry.circumference(age)[0] / anthropometry.circumference(6)[0]
-        weights = self.detail_weights(identity) * scale[:, None, None]
+        weights = self.detail_weights(identity)
         at_points, at_ring = self._detail_at_controls
         offset, ring_offset = at_points @ weights, at_ring @ weights
         points = self.growth.points(age, sex)

@@ -1,0 +1,21 @@
+"""A progress bar on stderr for functions that report `progress(done, total)`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def columns(label: str) -> tuple:
+    """What every bar of the package shows."""
+    return (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a `progress(done, total)` callback that draws a bar where stderr is a terminal."""
+    console = Console(stderr=True)
+    with Progress(*columns(label), console=console, transient=True, disable=not console.is_terminal) as drawn:
+        task = drawn.add_task(label, total=None)
+        yield lambda done, total: drawn.update(task, completed=done, total=total)
