@@ -6,33 +6,38 @@ from scipy.sparse.linalg import splu
 
 
 def pca_decode(components, mean, latent):
-    """One matrix product, with the up-cast of the float32 components at each call."""
-    return (latent.astype(np.float64) @ components.astype(np.float64)).reshape(mean.shape) + mean
+    """One matrix product in float64: numpy up-casts the float32 components at each call."""
+    return (latent.astype(np.float64) @ components).reshape(mean.shape) + mean
 
 
 def pca_encode(components, mean, vertices):
-    """One mesh, with an up-cast of the components at each call."""
-    return components.astype(np.float64) @ (vertices.astype(np.float64) - mean).reshape(-1)
+    """One mesh in float64: numpy up-casts the components at each call."""
+    return components @ (vertices.astype(np.float64) - mean).reshape(-1)
 
 
 def pca_partial_encode(components, mean, vertices, known):
     """Least squares by a singular value decomposition of the whole masked float64 basis."""
     rows = np.repeat(known, 3)
     basis = components.astype(np.float64).T * rows[:, None]
-    residual = np.where(known[:, None], vertices - mean, 0).reshape(-1).astype(np.float64)
+    residual = np.where(known[:, None], vertices.astype(np.float64) - mean, 0).reshape(-1)
     u, s, vt = np.linalg.svd(basis, full_matrices=False)
     return vt.T @ ((u.T @ residual) / s)
 
 
-def back_match(adjacency, reconstruction, vertices, known):
-    """Umbrella system over ALL vertices, `(D + (I - D) K) H = D (P - R)`, factored at each call."""
+def back_match(adjacency, reconstruction, vertices, known, *, drop_zeros=False):
+    """Umbrella system over ALL vertices, the rows of the known ones zeroed and 1 on their diagonal, factored each time.
+
+    `drop_zeros` takes the zeros out of the pattern first, which leaves SuperLU little more than the unknown block.
+    """
     count = len(known)
-    d = sparse.diags_array(known.astype(np.float64))
-    eye = sparse.eye_array(count)
-    umbrella = eye - sparse.diags_array(1.0 / np.maximum(adjacency.sum(1), 1)) @ adjacency
-    system = (d + (eye - d) @ umbrella).tocsc()
+    umbrella = sparse.eye_array(count) - sparse.diags_array(1.0 / np.maximum(adjacency.sum(1), 1)) @ adjacency
+    system = umbrella.tocsr()
+    system.data[np.repeat(known, np.diff(system.indptr))] = 0
+    system.setdiag(1)
+    if drop_zeros:
+        system.eliminate_zeros()
     residual = np.where(known[:, None], vertices - reconstruction, 0).astype(np.float64)
-    return reconstruction + splu(system).solve(residual)
+    return reconstruction + splu(system.tocsc()).solve(residual)
 
 
 def adjacency_lists(count, triangles):
@@ -46,10 +51,10 @@ def adjacency_lists(count, triangles):
 
 
 def network(net, x, *, last_activation):
-    """A fully connected network on one vector, with an up-cast of every weight matrix at each call."""
+    """A fully connected network on one float64 vector: numpy up-casts every weight matrix at each call."""
     h = x.astype(np.float64)
     for i, (weight, bias) in enumerate(zip(net.weights, net.biases, strict=True)):
-        h = weight.astype(np.float64) @ h + bias
+        h = weight @ h + bias
         if last_activation or i < len(net.weights) - 1:
             h = np.where(h > 0, h, net.slope * h)
     return h

@@ -202,3 +202,16 @@ def test_show_hands_the_meshes_to_the_viewer(sphere, monkeypatch):
     Mesh.show_multiple_meshes(sphere, sphere)
     sphere.show_multiple_meshes(sphere)  # as the reference's scripts call it
     assert [len(meshes) for meshes in shown] == [1, 2, 1] and shown[0][0] is sphere
+
+
+def test_a_real_scan(tmp_path, shared_data):
+    """Six pieces and open borders, as its documentation says; it comes back from every exact format."""
+    data = shared_data("scan_menpo3d_james.npz")
+    scan = Mesh(data["vertices"], data["triangles"])
+    info = scan.info()
+    assert (info.vertices, info.components, info.unit) == (6393, 6, "mm") and info.border_loops >= 6
+    for suffix in ("ply", "obj", "off", "json"):
+        scan.export(tmp_path / f"scan.{suffix}")
+        back = Mesh.load(tmp_path / f"scan.{suffix}")
+        np.testing.assert_array_equal(back.vertices, scan.vertices)
+        np.testing.assert_array_equal(back.triangles, scan.triangles)

@@ -4,13 +4,23 @@ from functools import cache
 from importlib.resources import as_file, files
 
 from inface.models import MorphableModel, load_model
+from inface.models.compact import compact_names, read_compact
 
-# name -> file in `inface/data`
-EMBEDDED = {
-    entry.name.removesuffix(".h5"): entry.name
-    for entry in sorted(files("inface.data").iterdir(), key=lambda entry: entry.name)
-    if entry.name.endswith(".h5")
-}
+
+def _embedded() -> dict[str, str]:
+    """Name -> file in `inface/data`: an `.h5` holds the model it is named after, an `.npz` several by name."""
+    found: dict[str, str] = {}
+    for entry in sorted(files("inface.data").iterdir(), key=lambda entry: entry.name):
+        stem, _, suffix = entry.name.rpartition(".")
+        if suffix == "h5":
+            found[stem] = entry.name
+        elif suffix == "npz":
+            with as_file(entry) as path:
+                found |= dict.fromkeys(compact_names(path), entry.name)
+    return found
+
+
+EMBEDDED = _embedded()
 
 
 @cache
@@ -23,4 +33,4 @@ def load_default_model(name: str = "pca") -> MorphableModel:
         known = ", ".join(EMBEDDED) or "none"
         raise ValueError(f"no embedded model '{name}'; there are: {known}; a file is opened with inface.load_model")
     with as_file(files("inface.data") / EMBEDDED[name]) as path:
-        return load_model(path)
+        return load_model(path) if path.suffix == ".h5" else read_compact(path, name)

@@ -28,7 +28,7 @@ def test_one_failed_mesh_is_named_and_the_others_are_done(inface, pca_file, tmp_
     code, out, err = inface("encode", pca_file, folder, "--out", tmp_path / "out", "--json")
     records = json.loads(out)
     assert code == 1
-    assert [r for r in records if "error" in r][0]["input"].endswith("m2.ply")
+    assert next(r for r in records if "error" in r)["input"].endswith("m2.ply")
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,7 @@ def test_two_primitives_that_share_their_vertices(tmp_path, blob):
         (lambda d: d.update(extensionsRequired=["KHR_draco_mesh_compression"]), "KHR_draco_mesh_compression"),
         (lambda d: d["accessors"][0].update(sparse={}), "sparse"),
         (lambda d: d["accessors"][0].update(count=10**9), "cut short"),
+        (lambda d: (d["bufferViews"][0].update(byteStride=0), d["accessors"][0].update(count=10**12)), "cut short"),
         (lambda d: d["buffers"][0].update(uri="other.bin"), "another file"),
         (lambda d: d["nodes"][0].update(children=[0]), "loop"),
         (lambda d: d.update(nodes=[{}]), "no mesh"),

@@ -85,8 +85,7 @@ def test_back_match_keeps_the_known_and_moves_the_unknown_by_the_filled_residual
     np.testing.assert_array_equal(matched[known], scan[known])
     expected = reconstruction + dense_harmonic(sheet(), np.where(known[:, None], scan - reconstruction, 0), known)
     np.testing.assert_allclose(matched[~known], expected[~known], atol=1e-9)
-    shifted = SmoothFill(V, sheet()).back_match(scan + 2.5, scan, known)  # a constant residual has a constant fill
-    assert np.isnan(shifted[~known]).all()
+    # a constant residual has a constant fill
     constant = SmoothFill(V, sheet()).back_match(reconstruction, reconstruction + 2.5, known)
     np.testing.assert_allclose(constant, reconstruction + 2.5, atol=1e-9)
 
@@ -136,7 +135,7 @@ def test_a_hole_without_a_known_neighbour_raises(kind):
 
 def test_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="expected one of harmonic, biharmonic, got 'cubic'"):
-        SmoothFill(V, sheet()).fill(np.zeros((V, 3)), np.ones(V, bool), "cubic")
+        SmoothFill(V, sheet()).fill(np.zeros((V, 3)), np.arange(V) > 3, "cubic")
 
 
 def test_repeated_triangles_and_indices_change_nothing():

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from inface.cli.progress import columns
 from inface.codecs import MESH_FORMATS
 from inface.errors import InfaceError
 
@@ -48,7 +49,8 @@ def expand(inputs: Sequence[str], suffixes: Sequence[str] = MESH_SUFFIXES) -> li
     for text in inputs:
         path = Path(text)
         if path.is_dir():
-            inside = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() in suffixes)
+            seen = (p for p in path.iterdir() if p.is_file() and not p.name.startswith("."))  # no leftovers of a kill
+            inside = sorted(p for p in seen if p.suffix.lower() in suffixes)
             if not inside:
                 raise InfaceError(f"folder '{path}': expected files with one of {', '.join(suffixes)}, found none")
             found += inside
@@ -118,9 +120,8 @@ def each(
     records: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for item in progress.track(items):
+    with Progress(*columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
+        for item in progress.track(items, description=label):
             try:
                 record = {"input": name(item), **work(item)}
             except (InfaceError, ValueError, OSError) as error:

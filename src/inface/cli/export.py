@@ -29,7 +29,7 @@ def export(
     if out.suffix.lower() == ".glb":
         if not loaded.is_linear:
             raise InfaceError(
-                f"morph targets add up linearly and '{model}' does not; export its modes to a folder, or use a PCA model"
+                f"morph targets add up linearly and '{model}' does not; export its modes to a folder instead"
             )
         base = loaded.decode_mesh(loaded.latent_mean)
         write_glb_morphs(out, base, loaded.mode_offsets(len(names), deviations), names)

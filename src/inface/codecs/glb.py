@@ -238,7 +238,8 @@ def _accessor(document: dict, binary: bytes, index: int) -> np.ndarray:
     kind, width, count = np.dtype(_COMPONENTS[accessor["componentType"]]), _WIDTHS[accessor["type"]], accessor["count"]
     start = view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
     stride = view.get("byteStride", kind.itemsize * width)
-    if min(start, stride, count) < 0 or start + stride * (count - 1) + kind.itemsize * width > len(binary):
+    size = kind.itemsize * width
+    if min(start, count) < 0 or stride < size or start + stride * (count - 1) + size > len(binary):
         raise FormatError("the GLB file is cut short: its arrays reach beyond its data")
     values = np.ndarray((count, width), kind, binary, start, (stride, kind.itemsize))
     if accessor.get("normalized") and kind.kind in "iu":

@@ -53,7 +53,7 @@ def parse(content: bytes) -> MeshData:
     vertex = found.get("vertex", {})
     if not {"x", "y", "z"} <= set(vertex):
         raise FormatError("the PLY file has no element 'vertex' with the properties x, y, z; is it a mesh?")
-    vertices = np.stack([vertex[axis] for axis in "xyz"], 1).astype(np.float64)
+    vertices = np.stack([vertex[axis] for axis in "xyz"], 1).astype(np.float64, copy=False)
     colors = None
     for names in _COLORS:
         if all(name in vertex for name in names):

@@ -28,8 +28,9 @@ def edge_counts(triangles: IntArray, vertex_count: int | None = None) -> sparse.
     """Symmetric `(V, V)` int32 matrix: how many triangles use the edge between two vertices."""
     start, end = _directed_edges(triangles)
     size = vertex_count if vertex_count is not None else int(max(start.max(initial=-1), end.max(initial=-1))) + 1
-    rows, columns = np.concatenate([start, end]), np.concatenate([end, start])
-    return sparse.coo_array((np.ones(len(rows), np.int32), (rows, columns)), shape=(size, size)).tocsr()
+    ends = np.minimum(start, end), np.maximum(start, end)
+    upper = sparse.coo_array((np.ones(len(start), np.int32), ends), shape=(size, size)).tocsr()
+    return sparse.csr_array(upper + upper.T.tocsr())
 
 
 def neighbours(triangles: IntArray, vertex_count: int) -> list[IntArray]:

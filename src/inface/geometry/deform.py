@@ -26,13 +26,20 @@ MASKS_KEPT = 8
 
 
 @dataclass(frozen=True, eq=False)
-class _Fill:
+class FillSystem:
     """The factors of one mask: unknown ids, the known ids they depend on, and the two blocks of the system."""
 
     unknown: IntArray
     border: IntArray
     coupling: sparse.csr_array  # (unknown, border)
     factor: SuperLU
+
+    def solve(self, border: FloatArray) -> FloatArray:
+        """The fill `(..., unknown, C)` of a field given on the border `(..., border, C)`."""
+        batch, channels = border.shape[:-2], border.shape[-1]
+        columns = np.moveaxis(border, -2, 0).reshape(len(self.border), -1)
+        solved = self.factor.solve(self.coupling @ columns)
+        return np.moveaxis(solved.reshape(-1, *batch, channels), 0, -2)
 
 
 class SmoothFill:
@@ -45,7 +52,9 @@ class SmoothFill:
 
     def __init__(self, vertex_count: int, triangles: IntArray) -> None:
         self.vertex_count = vertex_count
-        self.adjacency = adjacency(triangles, vertex_count)
+        neighbours = adjacency(triangles, vertex_count)
+        degree = np.diff(neighbours.indptr).astype(np.float64)
+        self.laplacian = sparse.csr_array(sparse.diags_array(degree) - neighbours)
         self._fills = Recent(MASKS_KEPT)
 
     def fill(self, values: FloatArray, known: BoolArray, kind: FillKind = "harmonic") -> FloatArray:
@@ -57,21 +66,18 @@ class SmoothFill:
             ConvergenceError: a connected piece of unknown vertices touches no known vertex.
             ValueError: an unknown kind of fill.
         """
+        filled = np.array(values, np.float64)
+        if not known.all():
+            system = self.system(known, kind)
+            filled[..., system.unknown, :] = system.solve(filled[..., system.border, :])
+        return filled
+
+    def system(self, known: BoolArray, kind: FillKind = "harmonic") -> FillSystem:
+        """The factored system of one mask, from memory where it was used lately; raises as `fill` does."""
         if kind not in get_args(FillKind):
             raise ValueError(f"fill: expected one of {', '.join(get_args(FillKind))}, got '{kind}'")
-        values = np.asarray(values, np.float64)
-        if known.all():
-            return values.copy()
-        system = self._fills.get(
-            (np.packbits(known).tobytes(), kind), partial(_make_fill, self.adjacency, known.copy(), kind)
-        )
-        border = values[..., system.border, :]
-        batch, channels = border.shape[:-2], border.shape[-1]
-        columns = np.moveaxis(border, -2, 0).reshape(len(system.border), -1)
-        solved = system.factor.solve(system.coupling @ columns)
-        filled = values.copy()
-        filled[..., system.unknown, :] = np.moveaxis(solved.reshape(-1, *batch, channels), 0, -2)
-        return filled
+        key = (np.packbits(known).tobytes(), kind)
+        return self._fills.get(key, partial(_make_fill, self.laplacian, known.copy(), kind))
 
     def back_match(
         self, reconstruction: FloatArray, vertices: FloatArray, known: BoolArray, kind: FillKind = "harmonic"
@@ -80,42 +86,53 @@ class SmoothFill:
 
         Both `(..., V, 3)`, mm; returns float64. Raises as `fill` does.
         """
-        residual = np.subtract(vertices, reconstruction, dtype=np.float64)
-        matched = self.fill(residual, known, kind)
-        matched += reconstruction
-        np.copyto(matched, vertices, where=known[:, None])
+        matched = np.array(vertices, np.float64)
+        if not known.all():
+            system = self.system(known, kind)
+            unknown, border = system.unknown, system.border
+            residual = matched[..., border, :] - reconstruction[..., border, :]
+            matched[..., unknown, :] = reconstruction[..., unknown, :] + system.solve(residual)
         return matched
 
 
-def _make_fill(neighbours: sparse.csr_array, known: BoolArray, kind: FillKind) -> _Fill:
+def _make_fill(laplacian: sparse.csr_array, known: BoolArray, kind: FillKind) -> FillSystem:
     unknown = np.flatnonzero(~known)
-    rows = neighbours[unknown]
-    _refuse_islands(rows, unknown, known)
-    degree = np.diff(neighbours.indptr).astype(float)
-    if kind == "harmonic":
-        system = sparse.csr_array(sparse.diags_array(degree).tocsr()[unknown] - rows)
-    else:
+    rows = laplacian[unknown]
+    _refuse_islands(*_split(rows, unknown, known)[:2], unknown)
+    if kind == "biharmonic":
+        degree = laplacian.diagonal()
         inverse = np.divide(1.0, degree, out=np.zeros_like(degree), where=degree > 0)
-        laplacian = sparse.diags_array(degree) - neighbours
-        system = sparse.csr_array(laplacian.tocsr()[unknown] @ (sparse.diags_array(inverse) @ laplacian))
-    columns = system.tocsc()
-    coupling = columns[:, known]
-    touched = np.flatnonzero(np.diff(coupling.indptr))
+        rows = sparse.csr_array(rows @ (sparse.diags_array(inverse) @ laplacian))
+    inside, outside = _split(rows, unknown, known)
+    border, column = np.unique(outside.indices, return_inverse=True)
     factor = splu(
-        columns[:, unknown].tocsc(),
+        inside.T,  # symmetric, and so already in columns
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0.0,
+        panel_size=1,  # supernodes of a surface mesh are narrow: wider panels cost 15 % more
         options={"SymmetricMode": True},
     )
-    return _Fill(unknown, np.flatnonzero(known)[touched], sparse.csr_array(-coupling[:, touched]), factor)
+    coupling = sparse.csr_array((-outside.data, column, outside.indptr), shape=(len(unknown), len(border)))
+    return FillSystem(unknown, border, coupling, factor)
 
 
-def _refuse_islands(rows: sparse.csr_array, unknown: IntArray, known: BoolArray) -> None:
+def _split(rows: sparse.csr_array, unknown: IntArray, known: BoolArray) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Rows `(U, V)` of the system parted by column: the unknown ones `(U, U)`, and the known ones, as `(U, V)`."""
+    place = np.zeros(len(known), np.int32)
+    place[unknown] = np.arange(len(unknown))
+    outer = known[rows.indices]
+    before = np.concatenate([[0], np.cumsum(outer)])[rows.indptr].astype(np.int32)
+    inside = sparse.csr_array(
+        (rows.data[~outer], place[rows.indices[~outer]], rows.indptr - before), shape=(len(unknown),) * 2
+    )
+    return inside, sparse.csr_array((rows.data[outer], rows.indices[outer], before), shape=rows.shape)
+
+
+def _refuse_islands(inside: sparse.csr_array, outside: sparse.csr_array, unknown: IntArray) -> None:
     """Raise when a connected piece of unknown vertices has no known neighbour: its fill would be undetermined."""
-    inside = rows[:, unknown]
     count, piece = connected_components(inside, directed=False)
     held = np.zeros(count, bool)
-    held[piece[np.diff(rows.indptr) > np.diff(inside.indptr)]] = True
+    held[piece[np.diff(outside.indptr) > 0]] = True
     if not held.all():
         first = int(np.flatnonzero(~held)[0])
         members = unknown[piece == first]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from inface._validate import FloatArray, IntArray, finite, floats
+from inface._validate import BoolArray, FloatArray, IntArray, finite, floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +145,20 @@ class SurfaceIndex:
             unfinished = distance[:, -1] < best[open_] + radius
             open_ = open_[unfinished]
             done, k = k, k * 4
+
+
+def nearest(
+    tree: cKDTree, points: FloatArray, reach: float = np.inf, slack: float = 0.0
+) -> tuple[FloatArray, IntArray, BoolArray]:
+    """Distance `(n,)`, index `(n,)` of the nearest point of a KD-tree, and whether there is one within `reach` `(n,)`.
+
+    Where there is none the distance is infinite and the index 0. With `slack` the point found may be farther than the
+    nearest by this share, which is faster for points far away.
+    """
+    distance, index = tree.query(points, eps=slack, distance_upper_bound=reach)
+    distance, index = np.asarray(distance), np.asarray(index)
+    hit = np.isfinite(distance)
+    return distance, np.where(hit, index, 0), hit
 
 
 def surface_distance(points: FloatArray, vertices: FloatArray, triangles: IntArray) -> FloatArray:

@@ -93,12 +93,12 @@ class AEMorphableModel(MorphableModel):
         return self.decoder.linear or len(self.decoder.weights) == 1
 
     def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
-        flat = self._centred(vertices)
+        flat, mean = self._flat(vertices)
         out = np.zeros((*flat.shape[:-1], len(self.latent)), self.dtype)
         start = 0
         for name, width in self.encoders.widths.items():
             if name not in skip:
-                out[..., start : start + width] = self._encoder(name, flat.shape[-1]).encode(flat)
+                out[..., start : start + width] = self._encoder(name, flat.shape[-1]).encode(flat, mean)
             start += width
         return out
 

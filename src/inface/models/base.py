@@ -191,7 +191,8 @@ class MorphableModel(BlockEdits, ABC):
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
-        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For `align`, `check` and the errors see `models.door.admit`.
+        the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
+        `align`, `check` and the errors see `models.door.admit`.
         """
         arrival = door.admit(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
@@ -249,12 +250,10 @@ class MorphableModel(BlockEdits, ABC):
     def _weights(self) -> dict[str, Any]:
         """The arrays that make up this kind of model, under the names they have in a file."""
 
-    def _centred(self, vertices: FloatArray) -> FloatArray:
-        """`vertices - mean`, flattened to `(..., 3V)`, in the model's dtype; computed in the wider type of the two."""
+    def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
         flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
-        out = np.empty(flat.shape, self.dtype)
-        mean = self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
-        return np.subtract(flat, mean, out=out, casting="same_kind")
+        return flat, self.mean_flat if flat.dtype == self.dtype else self.mean_vertices.reshape(-1)
 
     def _codes(self, latent: ArrayLike) -> FloatArray:
         """Checked latent codes `(..., K)` in the model's dtype."""
@@ -349,9 +348,9 @@ class MorphableModel(BlockEdits, ABC):
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
-        from inface.viewer import show_model
+        from inface import viewer
 
-        return show_model(self, **options)
+        return viewer.view(self, **options)
 
     @staticmethod
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":

@@ -218,6 +218,13 @@ def read_compact(path: str | Path, name: str) -> MorphableModel:
         raise FormatError(f"'{path}': not a compact model file, or damaged ({error})") from error
 
 
+def compact_names(path: str | Path) -> list[str]:
+    """The names of the models in a compact file."""
+    with np.load(path, allow_pickle=False) as file:
+        notes = json.loads(file["notes"].tobytes())
+    return [key for key, value in notes.items() if isinstance(value, dict) and "card" in value]
+
+
 def _expand(file: Mapping[str, Any], notes: dict[str, Any], name: str) -> MorphableModel:
     if name not in notes:
         known = ", ".join(key for key, value in notes.items() if isinstance(value, dict) and "card" in value)

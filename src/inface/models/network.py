@@ -7,6 +7,8 @@ import numpy as np
 
 from inface._validate import FloatArray, finite
 
+_BLOCK = 4096  # coordinates of a batch that are centred at a time
+
 
 def stored_floats(name: str, value) -> FloatArray:
     """Weights as they are kept: C-contiguous, native float32 or float64; anything narrower or whole is widened.
@@ -88,9 +90,19 @@ class Network:
             h = self._activate(_affine(weight, h, bias))
         return h
 
-    def encode(self, x: FloatArray) -> FloatArray:
-        """`(..., in)` to `(..., out)` with the activation after every layer, the last one included."""
-        return self._activate(self.decode(x))
+    def encode(self, x: FloatArray, origin: FloatArray | None = None) -> FloatArray:
+        """`(..., in)` to `(..., out)` with the activation after every layer, the last one included.
+
+        With `origin (in,)` the network sees `x - origin`; see `centred_product`.
+        """
+        if origin is None:
+            return self._activate(self.decode(x))
+        h = centred_product(self.weights[0], x, origin)
+        h += self.biases[0]
+        self._activate(h)
+        for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+            h = self._activate(_affine(weight, h, bias))
+        return h
 
     def decode(self, x: FloatArray, offset: FloatArray | None = None) -> FloatArray:
         """`(..., in)` to `(..., out)` without activation after the last layer.
@@ -112,6 +124,25 @@ def _affine(weight: FloatArray, h: FloatArray, bias: FloatArray) -> FloatArray:
         out = (h.reshape(-1, h.shape[-1]) @ weight.T).reshape(*h.shape[:-1], weight.shape[0])
     out += bias
     return out
+
+
+def centred_product(weight: FloatArray, x: FloatArray, origin: FloatArray) -> FloatArray:
+    """`weight @ (x - origin)` for `weight (out, in)` and `x (..., in)`, in the weight's type.
+
+    The difference is taken in the wider type of `x` and `origin`, then cast. A batch goes block by block of
+    coordinates, so that the differences stay in the processor's cache and no copy of the batch is made.
+    """
+    if x.ndim == 1:
+        return weight @ np.subtract(x, origin, out=np.empty(x.shape, weight.dtype), casting="same_kind")
+    rows = x.reshape(-1, x.shape[-1])
+    out = np.zeros((len(rows), len(weight)), weight.dtype)
+    block = np.empty((len(rows), min(_BLOCK, x.shape[-1])), weight.dtype)
+    for start in range(0, x.shape[-1], _BLOCK):
+        part = slice(start, min(start + _BLOCK, x.shape[-1]))
+        difference = block[:, : part.stop - start]
+        np.subtract(rows[:, part], origin[part], out=difference, casting="same_kind")
+        out += difference @ weight[:, part].T
+    return out.reshape(*x.shape[:-1], len(weight))
 
 
 class LazyNetworks(Mapping[str, Network]):

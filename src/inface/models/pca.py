@@ -13,7 +13,7 @@ from inface.mesh import Mesh
 from inface.models import layout
 from inface.models.base import ModelExtras, MorphableModel
 from inface.models.latent import LatentSpace
-from inface.models.network import stored_floats
+from inface.models.network import centred_product, stored_floats
 
 if TYPE_CHECKING:
     from inface.models.completion import Posterior
@@ -93,15 +93,13 @@ class PCAMorphableModel(MorphableModel):
         return True
 
     def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
-        flat = self._centred(vertices)
-        batch = flat.reshape(-1, flat.shape[-1])
+        flat, mean = self._flat(vertices)
         if not skip:
-            out = self.components @ flat if flat.ndim == 1 else batch @ self.components.T
-            return out.reshape(*flat.shape[:-1], len(self.components))
-        out = np.zeros((len(batch), len(self.components)), self.dtype)
+            return centred_product(self.components, flat, mean)
+        out = np.zeros((*flat.shape[:-1], len(self.components)), self.dtype)
         for rows in self.latent.parts(skip):
-            out[:, rows] = batch @ self.components[rows].T
-        return out.reshape(*flat.shape[:-1], len(self.components))
+            out[..., rows] = centred_product(self.components[rows], flat, mean)
+        return out
 
     def posterior(
         self,

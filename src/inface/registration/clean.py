@@ -65,16 +65,17 @@ class _Work:
     notes: list[str] = field(default_factory=list)
 
 
-def clean(scan: Mesh, *, smallest: float = 0.02) -> CleanScan:
+def clean(scan: Mesh, *, smallest: float = 0.02, smooth_normals: int = 2) -> CleanScan:
     """Weld, drop what is broken or tiny, orient, find the border, and take points for matching.
 
     Args:
         scan: a triangle mesh or a bare point cloud, in any unit and pose.
         smallest: connected pieces with less than this share of the surface are dropped.
+        smooth_normals: how often normals are averaged with their neighbours', against noise; 0 for clean meshes.
 
     Never raises for a bad scan: `problem` says in words why it cannot be used.
     """
-    finite = np.isfinite(scan.vertices).all(1)
+    finite: BoolArray = np.asarray(np.isfinite(scan.vertices).all(axis=1))
     used = finite.copy()
     triangles = np.asarray(scan.triangles, np.int64)
     had_triangles = len(triangles) > 0
@@ -102,7 +103,7 @@ def clean(scan: Mesh, *, smallest: float = 0.02) -> CleanScan:
         _drop_pieces(work, smallest)
         _wind(work)
         flipped = _outward(work)
-        cloud = _surface_cloud(work)
+        cloud = _surface_cloud(work, smooth_normals)
     else:
         _drop_strays(work)
         if len(work.vertices) < FEWEST:
@@ -236,11 +237,11 @@ def _outward(work: _Work) -> bool:
     return share > 0.5
 
 
-def _surface_cloud(work: _Work):
+def _surface_cloud(work: _Work, smooth_normals: int):
     vertices, triangles = work.vertices, work.triangles
     normals = area_normals(vertices, triangles)
     near = adjacency(triangles, len(vertices))
-    for _ in range(2):
+    for _ in range(smooth_normals):
         normals = normals + near @ normals
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     rim = np.zeros(len(vertices))
@@ -273,7 +274,7 @@ def _more_points(vertices, triangles, normals, border, area):
     return points, smooth, near_rim, np.full(len(points), area.sum() / len(points))
 
 
-def _even_subset(points: FloatArray, weights: FloatArray, count: int) -> IntArray:
+def _even_subset(points: FloatArray, weights, count: int) -> IntArray:
     """About `count` points with chance by area, the same ones for any order of the input."""
     order = np.lexsort(points.T)
     key = np.empty(len(points))
@@ -282,7 +283,7 @@ def _even_subset(points: FloatArray, weights: FloatArray, count: int) -> IntArra
 
 
 def _drop_strays(work: _Work) -> None:
-    distance = np.asarray(cKDTree(work.vertices).query(work.vertices, k=9)[0][:, -1])
+    distance = np.asarray(cKDTree(work.vertices).query(work.vertices, k=9)[0])[:, -1]
     keep = distance < 6 * np.median(distance)
     if not keep.all():
         work.notes.append(f"{int((~keep).sum())} stray points were dropped")
@@ -295,7 +296,7 @@ def _point_cloud(work: _Work):
     if len(points) > CLOUD // 2:
         points = points[_even_subset(points, np.ones(len(points)), CLOUD // 2)]
     k = min(16, len(points) - 1)
-    distance, near = cKDTree(points).query(points, k=k + 1)
+    distance, near = (np.asarray(part) for part in cKDTree(points).query(points, k=k + 1))
     spread = points[near] - points[near].mean(1, keepdims=True)
     normals = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
     rows = np.repeat(np.arange(len(points)), k)

@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import ConvergenceError
 from inface.geometry.adjacency import vertex_normals
+from inface.geometry.proximity import nearest
 from inface.registration.pose import Pose, rotation_of
 from inface.registration.prior import ShapePrior
 
@@ -187,9 +188,7 @@ def _matches(prior, target, shape, rotation, translation, rows, matchable, reach
     """Point-to-plane rows both ways: vertex ids, plane normals, residuals (scan minus model), robust weights, sigma."""
     placed = shape @ rotation.T + translation
     model_normals = vertex_normals(shape, prior.triangles) @ rotation.T
-    distance, near = target.tree.query(placed[rows], distance_upper_bound=1.5 * reach)
-    hit = np.isfinite(distance)
-    near = np.where(hit, near, 0)
+    distance, near, hit = nearest(target.tree, placed[rows], 1.5 * reach)
     n = target.normals[near]
     cos = np.einsum("ij,ij->i", n, model_normals[rows])
     ok = hit & (cos > 0.5) & ~target.border[near]
@@ -198,9 +197,8 @@ def _matches(prior, target, shape, rotation, translation, rows, matchable, reach
 
     tree = cKDTree(placed[matchable], balanced_tree=False, compact_nodes=False)
     samples = target.samples
-    distance, near = tree.query(target.points[samples], distance_upper_bound=1.5 * reach)
-    hit = np.isfinite(distance)
-    vertex = matchable[np.where(hit, near, 0)]
+    distance, near, hit = nearest(tree, target.points[samples], 1.5 * reach)
+    vertex = matchable[near]
     n = model_normals[vertex]
     cos = np.einsum("ij,ij->i", n, target.normals[samples])
     ok = hit & (cos > 0.5) & ~prior.border[vertex]

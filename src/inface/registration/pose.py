@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray
 from inface.geometry.adjacency import vertex_normals
+from inface.geometry.proximity import nearest
 from inface.registration.prior import ShapePrior
 from inface.transforms import procrustes
 
@@ -104,7 +105,7 @@ def find_poses(
     if patch:
         starts = even_rotations(144) if rotations is None else rotations
         pick = _pick(rng, model_area, 400)
-        thin = order[_pick(rng, weights[order], 12000)]
+        thin = order[_pick(rng, weights[order], 5000)]
         target = _Target(points[thin], normals[thin], border[thin])
         rotation, translation = _front_on_extremes(prior, points[sample], starts)
         source, source_normals = model[pick], model_normals[pick]
@@ -117,11 +118,11 @@ def find_poses(
     scale = np.ones(len(rotation))
     cap = 0.08 * span
     batch = (rotation, translation, scale)
-    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, False, cap)
-    best = np.argsort(cost, kind="stable")[: max(12, len(cost) // 6)]
+    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, False, cap, True)
+    best = np.argsort(cost, kind="stable")[: max(12, min(24, len(cost) // 6))]
     batch = tuple(part[best] for part in batch)
-    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap)
-    poses = []
+    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap, False)
+    poses: list[Pose] = []
     for i in np.argsort(cost, kind="stable"):
         r, t, s = batch[0][i], batch[1][i], float(batch[2][i])
         if not patch:  # was scan -> model
@@ -197,13 +198,13 @@ def _front_on_extremes(prior, points, model_to_scan):
     return np.array(rotation), np.array(translation)
 
 
-def _icp(source, source_normals, target: _Target, batch, iterations: int, with_scale: bool, cap: float):
-    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and each start's mean capped distance."""
+def _icp(source, source_normals, target: _Target, batch, iterations: int, with_scale: bool, cap: float, coarse: bool):
+    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and the mean capped distances."""
     rotation, translation, scale = batch
     count = len(source)
     for step in range(iterations + 1):
         y = scale[:, None, None] * (source @ np.swapaxes(rotation, 1, 2)) + translation[:, None]
-        distance, near = target.tree.query(y.reshape(-1, 3), workers=1)
+        distance, near, _ = nearest(target.tree, y.reshape(-1, 3), slack=0.3 if coarse else 0.0)
         distance, near = distance.reshape(y.shape[:2]), near.reshape(y.shape[:2])
         n = target.normals[near]
         turned = source_normals @ np.swapaxes(rotation, 1, 2)

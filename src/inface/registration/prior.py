@@ -1,5 +1,6 @@
-"""What registration needs of a model: its mean, its modes of one standard deviation, and which vertices may match a scan."""
+"""What registration needs of a model: its mean, its modes (one standard deviation each), what may match a scan."""
 
+import copy
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -59,6 +60,14 @@ class ShapePrior:
         """The tangent at standardised latent `b (K,)`; the prior itself for linear models."""
         return self if self.linear else ShapePrior(self.model, b)
 
+    def truncated(self, modes: int) -> "ShapePrior":
+        """The same prior with its first `modes` modes only (linear models)."""
+        if not self.linear or modes >= self.basis.shape[2]:
+            return self
+        few = copy.copy(self)
+        few.basis = np.ascontiguousarray(self.basis[:, :, :modes])
+        return few
+
     def shape(self, b: FloatArray) -> FloatArray:
         """Vertices `(V, 3)` of the standardised latent `b (k,)`, `k <= K` (the rest 0)."""
         k = len(b)
@@ -109,7 +118,7 @@ class ShapePrior:
     def area(self) -> FloatArray:
         """`(V,)` share of the surface each vertex stands for, mm^2."""
         areas = triangle_areas(self.mean, self.triangles)
-        return np.bincount(self.triangles.ravel(), np.repeat(areas / 3, 3), len(self.mean))
+        return np.bincount(self.triangles.ravel(), np.repeat(areas / 3, 3), len(self.mean)).astype(float)
 
     @cached_property
     def radius(self) -> float:

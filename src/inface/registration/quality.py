@@ -7,6 +7,7 @@ from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray
 from inface.geometry.adjacency import vertex_normals
+from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
 
@@ -41,7 +42,8 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     usable = np.flatnonzero(prior.usable)
 
     samples = target.points[target.samples]
-    distance, near = cKDTree(vertices[usable], balanced_tree=False, compact_nodes=False).query(samples)
+    tree = cKDTree(vertices[usable], balanced_tree=False, compact_nodes=False)
+    distance, near, _ = nearest(tree, samples)
     vertex = usable[near]
     n = normals[vertex]
     plane = np.abs(np.einsum("ij,ij->i", n, samples - vertices[vertex]))
@@ -51,9 +53,7 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     good = same & (plane < 2 * unit) & (distance < 8 * unit)
     counted = float(inside.mean())
 
-    near_distance, near_point = target.tree.query(vertices[usable], distance_upper_bound=1.6 * reach)
-    hit = np.isfinite(near_distance)
-    near_point = np.where(hit, near_point, 0)
+    near_distance, near_point, hit = nearest(target.tree, vertices[usable], 1.6 * reach)
     m = target.normals[near_point]
     off = np.abs(np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable]))
     facing = np.einsum("ij,ij->i", m, normals[usable]) > 0.5

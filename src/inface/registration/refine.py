@@ -1,8 +1,8 @@
 """Stage 4: what the model cannot express: a smooth displacement of each vertex onto the scan.
 
-Minimises, over displacements u from the model fit, stiffness (membrane and bending energy of the surface) plus weighted
-distances to matched points [amberg2007 for the scheme of falling stiffness]. The weights are the same for x, y and z, so
-one sparse factor a level serves all three axes. Where the scan shows nothing the displacement fades to none.
+Minimises, over displacements u from the model fit, stiffness (membrane and bending energy of the surface) plus
+weighted distances to matched points [amberg2007 for the scheme of falling stiffness]. The weights are the same for
+x, y and z, so one sparse factor a level serves all three axes. Where the scan shows nothing the displacement fades.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,7 @@ from scipy.sparse.linalg import splu
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import ConvergenceError
 from inface.geometry.adjacency import adjacency, triangle_areas, triangle_normals, vertex_normals
+from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 
 # (stiffness, reach in mm, steps)
@@ -126,9 +127,7 @@ def stiffness_matrix(vertices: FloatArray, triangles: IntArray, factor: FloatArr
 def _targets(moved, triangles, target: Target, rows, mass, reach):
     """Where each vertex is drawn (along the scan's normal, a tenth of the way sideways) and how strongly."""
     normals = vertex_normals(moved, triangles)
-    distance, near = target.tree.query(moved[rows], distance_upper_bound=reach)
-    hit = np.isfinite(distance)
-    near = np.where(hit, near, 0)
+    distance, near, hit = nearest(target.tree, moved[rows], reach)
     n = target.normals[near]
     cos = np.einsum("ij,ij->i", n, normals[rows])
     ok = hit & (cos > 0.6) & ~target.border[near]

@@ -20,7 +20,7 @@ _JAW_AND_BROW = [f"ibug_{i:02d}" for i in (*range(17), *range(17, 27))]
 _SPACING = 2.0  # mm: control points nearer than this to one already taken are left out
 _RING = 72
 _EAR_POINTS = 8
-_EAR_REACH = 22.0  # mm over which the skin behind an ear comes to follow the vault
+_EAR_REACH = 16.0  # mm over which the skin behind an ear comes to follow the vault
 
 
 def spread_points(points: FloatArray, count: int, start: int = 0) -> IntArray:
@@ -74,8 +74,7 @@ class Controls:
 
         def take(candidates) -> None:
             for i in candidates:
-                near = [] if not taken else np.linalg.norm(vertices[taken] - vertices[i], axis=1)
-                if not len(near) or near.min() > _SPACING:
+                if not taken or np.linalg.norm(vertices[taken] - vertices[i], axis=1).min() > _SPACING:
                     taken.extend(dict.fromkeys((int(i), int(mirror[i]))))
 
         take(named.values())
@@ -108,6 +107,16 @@ class Controls:
             warp.basis(points),
             ends,
         )
+
+    @cached_property
+    def upper_pair(self) -> tuple[int, int]:
+        """Rows of the vault's points, left and right, about halfway from euryon to vertex."""
+        eu, v = self.position[self.row["eu_l"]], self.position[self.row["v"]]
+        goal = np.array([0.85 * eu[0], eu[1] + 0.45 * (v[1] - eu[1]), eu[2]])
+        rows = np.flatnonzero(self.vault)
+        left = rows[np.linalg.norm(self.position[rows] - goal, axis=1).argmin()]
+        right = rows[np.linalg.norm(self.position[rows] - self.position[left] * [-1, 1, 1], axis=1).argmin()]
+        return int(left), int(right)
 
     @cached_property
     def face_share(self) -> FloatArray:
@@ -152,6 +161,8 @@ def measure_pairs(controls: Controls, name: str) -> list[tuple[int, int]]:
     row = controls.row
     if name == "cheek-cheek":
         return [(row["cheek_l"], row["cheek_r"])]
+    if name == "ls-li":
+        return [(row["ls"], row["li"])]
     raise KeyError(f"no measure '{name}'")
 
 
@@ -164,17 +175,19 @@ def axis_measures(controls: Controls) -> dict[str, Difference]:
     other = low[controls.position[low, 0].argmin()]
 
     def both(a: str, b: str) -> tuple[tuple[int, int], ...]:
-        return tuple((row.get(a, row.get(a + s)), row.get(b, row.get(b + s))) for s in ("_l", "_r"))
+        sides = [[name if name in row else name + side for name in (a, b)] for side in ("_l", "_r")]
+        return tuple((row[first], row[second]) for first, second in sides)
 
     return {
         "vault height": Difference(both("v", "t"), 1),
         "back depth": Difference(both("t", "op"), 2),
+        "tip height": Difference(((row["prn"], row["sn"]),), 1),
         "forehead": Difference(((row["g"], row["n"]),), 2),
         "occiput height": Difference(both("op", "t"), 1),
         "bridge": Difference(both("n", "en"), 2),
         "eye level": Difference(both("n", "t"), 1),
         "cheek depth": Difference(both("cheek", "t"), 2),
-        "chin": Difference(((row["pg"], row["sl"]),), 2),
+        "chin": Difference(((row["pg"], row["sn"]),), 2),
         "ear stand-off": Difference(((row["pa_l"], row["t_l"]), (row["t_r"], row["pa_r"])), 0),
         "neck width": Difference(((int(widest), int(other)),), 0),
     }

@@ -157,7 +157,7 @@ class Expressions:
         v, regions = self.template.mesh.vertices, self.template.regions
         corner = self.template.landmarks["ch_l"]
         wide = v[corner, 0]
-        out = {"corner": (np.array([corner]), np.ones(1))}
+        out: dict[str, tuple[IntArray, FloatArray]] = {"corner": (np.array([corner]), np.ones(1))}
         for side in ("upper", "lower"):
             line = regions[f"mouth_line_{side}"]
             line = line[(v[line, 0] >= -1e-6) & (v[line, 0] < 0.62 * wide)]
@@ -186,9 +186,8 @@ class Expressions:
         vertices, triangles = self.template.mesh.vertices, self.template.mesh.triangles
         fixed = self._held.copy()
         values = np.zeros((len(vertices), 3 * len(_POSES)))
-        for name, (ids, _) in self._patches.items():
-            if not set(ids) <= set(np.flatnonzero(self._held)):
-                fixed[ids] = True
+        for ids, _ in self._patches.values():
+            fixed[ids] = True
         fixed |= fixed[self.template.mirror]
         for u, pose in enumerate(_POSES.values()):
             target = np.zeros((len(vertices), 3))
@@ -222,8 +221,8 @@ class Expressions:
             & (v[:, 2] > v[marks["gn"], 2] - 12 * scale)
             & ~self._hidden
         )
-        for ids, share in ((lower, 1.0), (chin, 1.0), (self._patches["lower lip"][0], 1.0), (self._jaw_angle(), 0.5)):
-            fixed[ids], value[ids] = True, share
+        for ids, part in ((lower, 1.0), (chin, 1.0), (self._patches["lower lip"][0], 1.0), (self._jaw_angle(), 0.5)):
+            fixed[ids], value[ids] = True, part
         mirror = self.template.mirror
         assert mirror is not None
         value = np.maximum(value, value[mirror])

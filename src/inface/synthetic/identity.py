@@ -33,7 +33,8 @@ FACTORS: Mapping[str, Mapping[str, float]] = {
         "cheek depth": -0.25, "vault height": 0.2, "cheek-cheek": 0.25,
     },
     "depth": {"t-n": 0.7, "t-sn": 0.74, "t-gn": 0.68, "cheek depth": 0.7},
-    "lower face": {"sn-gn": 0.85, "li-gn": 0.85, "sn-ls": 0.35, "t-gn": 0.3},
+    "lower face": {"sn-gn": 0.85, "li-gn": 0.85, "sn-ls": 0.4, "ls-li": 0.3, "t-gn": 0.3},
+    "nose tip": {"sn-prn": 0.9, "tip height": 0.9},
     "eyes": {"en-en": 0.5, "ex-ex": 0.7},
     "fat": {"cheek-cheek": 0.75, "zy-zy": 0.4, "go-go": 0.5, "cheek depth": 0.25, "neck width": 0.4, "ch-ch": 0.2},
     "ear": {"sa-sba": 0.6, "pra-pa": 0.6},
@@ -43,7 +44,7 @@ SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over 
 FACE_KERNEL = (0.6, 14.0)  # the same, in the face only
 ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
 _SUPPORT, _MODES = 320, 45
-_NOT_DRAWN = ("n-gn", "back depth")  # these follow from others: n-sn and sn-gn; the circumference and the face
+_NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
 
 
 def measure_loadings() -> FloatArray:
@@ -94,7 +95,9 @@ class Identity:
 
         def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
             square = ((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T).clip(0)
-            out = sum(s**2 * np.exp(-square / (2 * length**2)) for s, length in self.kernels)
+            out = np.zeros_like(square)
+            for s, length in self.kernels:
+                out += s**2 * np.exp(-square / (2 * length**2))
             s, length = self.face_kernel
             return out + np.outer(face(a), face(b)) * s**2 * np.exp(-square / (2 * length**2))
 
@@ -142,7 +145,7 @@ class Identity:
         """`(A, L, 3, M)`: change of the points per change of the measures at the anchor ages."""
         tight = np.full(len(MEASURES), 0.05)
         tight[[MEASURES.index(name) for name in _NOT_DRAWN]] = 1e3
-        tight[MEASURES.index("li-gn")] = 0.5
+        tight[MEASURES.index("vault shape")] = 0.003
         ages = np.array(ANCHOR_AGES)
         means = self.growth.points(ages, np.full(len(ages), ""))
         return np.stack([self.growth.measured.gain(points, tight)[0] for points in means])
@@ -176,8 +179,7 @@ class Identity:
         The points are set so that points plus detail have the drawn measures; the middle of the tragia is the origin.
         """
         measured, controls = self.growth.measured, self.growth.controls
-        scale = anthropometry.circumference(age)[0] / anthropometry.circumference(6)[0]
-        weights = self.detail_weights(identity) * scale[:, None, None]
+        weights = self.detail_weights(identity)
         at_points, at_ring = self._detail_at_controls
         offset, ring_offset = at_points @ weights, at_ring @ weights
         points = self.growth.points(age, sex)

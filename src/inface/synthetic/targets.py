@@ -13,7 +13,7 @@ from inface._validate import FloatArray
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import Controls, Difference, axis_measures, measure_pairs
 
-CIRCUMFERENCE, CEPHALIC_INDEX = 0, 1
+CIRCUMFERENCE, CEPHALIC_INDEX, VAULT_SHAPE = 0, 1, "vault shape"
 MEASURES = ("circumference", "cephalic index", *ROWS)
 
 _LINEAR, _LINEAR_SCALE = 10.0, 60.0  # mm of stretch at 60 mm from the origin
@@ -24,11 +24,14 @@ _TOLERANCE = {
     "circumference": 0.3,
     "cephalic index": 0.05,
     "n-gn": 0.5,
-    "n-sn": 0.35,
+    "n-sn": 0.3,
     "sn-gn": 0.5,
-    "li-gn": 0.4,
-    "sn-ls": 0.2,
+    "li-gn": 0.2,
+    "sn-ls": 0.15,
+    "ls-li": 2.0,
     "back depth": 4.0,
+    "t-gn": 2.0,
+    "vault shape": 0.004,
 }
 _DEFAULT_TOLERANCE = 0.15  # mm
 
@@ -57,7 +60,11 @@ class Measured:
 
     @cached_property
     def _pairs(self) -> dict[str, list[tuple[int, int]]]:
-        return {name: measure_pairs(self.controls, name) for name in MEASURES[2:] if name not in self._axes}
+        return {
+            name: measure_pairs(self.controls, name)
+            for name in MEASURES[2:]
+            if name not in self._axes and name != VAULT_SHAPE
+        }
 
     @cached_property
     def tolerance(self) -> FloatArray:
@@ -78,7 +85,10 @@ class Measured:
         out = [perimeter, 100 * width / length]
         axes = self._axes
         for name in MEASURES[2:]:
-            if name in axes:
+            if name == VAULT_SHAPE:
+                upper = self.controls.upper_pair
+                out.append((points[..., upper[0], 0] - points[..., upper[1], 0]) / width)
+            elif name in axes:
                 one = axes[name]
                 out.append(np.mean([points[..., a, one.axis] - points[..., b, one.axis] for a, b in one.pairs], axis=0))
             else:
@@ -104,6 +114,13 @@ class Measured:
         out[CEPHALIC_INDEX, row["op"]] += 100 * width / length**3 * across
         axes = self._axes
         for k, name in enumerate(MEASURES[2:], 2):
+            if name == VAULT_SHAPE:
+                upper = controls.upper_pair
+                ratio = (points[upper[0], 0] - points[upper[1], 0]) / width
+                out[k, :, 0] = -ratio / width * (controls.ring_basis[left] - controls.ring_basis[right])
+                out[k, upper[0], 0] += 1 / width
+                out[k, upper[1], 0] -= 1 / width
+                continue
             if name in axes:
                 one = axes[name]
                 for a, b in one.pairs:

@@ -52,6 +52,7 @@ class LinearStart:
 
     def __init__(self, factors: TwoFactor, coefficients: FloatArray, months: FloatArray | None, age: int) -> None:
         self.factors = factors
+        self.months = months
         rows, rest = [factors.identity, factors.expression], factors.rest.copy()
         if age:
             growth = factors.growth

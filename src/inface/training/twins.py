@@ -31,29 +31,27 @@ class TwinBatch:
 
 
 class Twins:
-    """Draws batches of twins from training scans.
+    """Draws batches of twins from scans of children.
 
     Args:
         coefficients: `(N, K)` mm.
-        subject: `(N,)` row of `factors.subjects` for every scan.
+        subject: `(N,)` names.
         months: `(N,)` or None.
         factors: the two-factor model, for growth and identities.
         scale: `(K,)`; coefficients are divided by it.
     """
 
     def __init__(self, coefficients, subject, months, factors: TwoFactor, scale) -> None:
-        self.scale = scale
-        self.coefficients = coefficients
-        self.months = months
-        self.factors = factors
-        self.code = np.zeros(len(coefficients)) if months is None else factors.growth.code(months)
-        values, vectors = np.linalg.eigh(np.cov(factors.subject_means.T))
-        self.spread, self.gauss = (vectors * np.sqrt(values.clip(0))).T, 0.5
-        order = np.argsort(subject, kind="stable")
-        counts = np.bincount(subject, minlength=len(factors.subjects))
-        first = np.concatenate([[0], np.cumsum(counts)])[:-1]
-        self.scans = [order[a : a + n] for a, n in zip(first, counts, strict=True)]
+        which, counts = np.unique(subject, return_inverse=True, return_counts=True)[1:]
+        self.coefficients, self.scale, self.factors = coefficients, scale, factors
+        self.aged = months is not None
+        self.code = factors.growth.code(months) if months is not None and factors.growth else np.zeros(len(which))
+        self.means = factors.subject_means(coefficients, which, months)
+        order = np.argsort(which, kind="stable")
+        self.scans = np.split(order, np.cumsum(counts)[:-1])
         self.repeated = np.flatnonzero(counts > 1)
+        values, vectors = np.linalg.eigh(np.cov(self.means.T))
+        self.spread = (vectors * np.sqrt(values.clip(0))).T
 
     def reaged(self, rows, code, new_code, shift):
         """Scans `rows (B, K)` moved from age `code (B,)` to `new_code`, their identity shifted by `shift (B, K)`."""
@@ -66,25 +64,22 @@ class Twins:
         `same_child` is a with that identity at a third age, `same_expression` is b on another child at another age:
         the target's identity can be had from the first, its expression only from the second.
         """
-        means = self.factors.subject_means
         child = random.choice(self.repeated, size, replace=len(self.repeated) < size)
         pair = np.stack([random.choice(self.scans[c], 2, replace=False) for c in child])
         a, b = pair.T
 
-        def shift(partial: bool):
-            j, k, m = (random.integers(0, len(means), size) for _ in range(3))
-            fresh = (random.random(size) < self.gauss)[:, None]
-            drawn = random.standard_normal((size, len(self.spread))) @ self.spread
-            replaced = np.where(fresh, drawn, means[j]) - means[child]
-            if not partial:
-                return replaced * (random.random(size) < 0.8)[:, None]
-            along, across = random.uniform(-0.3, 1.0, size), random.uniform(0.0, 0.7, size)
-            mixed = along[:, None] * replaced + across[:, None] * (means[k] - means[m])
-            chosen = np.where((random.random(size) < 0.5)[:, None], replaced, mixed)
-            return chosen * (random.random(size) < 0.8)[:, None]
+        def shift(partial: bool) -> FloatArray:
+            """From the child to a freshly drawn one; where `partial`, half the time only some of the way."""
+            others = random.standard_normal((3, size, len(self.spread))) @ self.spread
+            replaced = others[0] - self.means[child]
+            if partial:
+                along, across = random.uniform(-0.3, 1.0, (size, 1)), random.uniform(0.0, 0.7, (size, 1))
+                mixed = along * replaced + across * (others[1] - others[2])
+                replaced = np.where(random.random((size, 1)) < 0.5, replaced, mixed)
+            return replaced * (random.random((size, 1)) < 0.8)
 
         def age(rows):
-            if self.months is None:
+            if not self.aged:
                 return self.code[rows]
             other = self.code[random.integers(0, len(self.code), size)]
             return np.where(random.random(size) < 0.7, other, self.code[rows])

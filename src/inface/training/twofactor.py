@@ -55,15 +55,15 @@ class TwoFactor:
         growth: None when ages are not known: then mu = 0 (the mean shape) and h = 1.
         identity, expression: `(i, K)` and `(e, K)`.
         rest: `(K, K)` covariance of what the blocks leave out.
-        subjects: `(S,)` names, and `subject_means (S, K)` their shrunk identities at size 1.
+        between, within: `(K, K)` covariances of identities at size 1, and of scans about their child.
     """
 
     growth: Growth | None
     identity: FloatArray
     expression: FloatArray
     rest: FloatArray
-    subjects: FloatArray
-    subject_means: FloatArray
+    between: FloatArray
+    within: FloatArray
 
     def mean(self, code: FloatArray) -> FloatArray:
         """`mu(u) (..., K)`."""
@@ -74,6 +74,19 @@ class TwoFactor:
     def head_size(self, code: FloatArray) -> FloatArray:
         """`h(u) (...)`."""
         return np.ones(np.shape(code)) if self.growth is None else self.growth.head_size(code)
+
+    def subject_means(self, coefficients: FloatArray, which: FloatArray, months: FloatArray | None) -> FloatArray:
+        """Posterior means `(S, K)` of the identities, at size 1, of children 0 to S - 1.
+
+        `coefficients (N, K)` are their scans, `which (N,)` the child of each; few scans shrink a mean towards zero.
+        """
+        means, weight = _raw_means(self.growth, coefficients, which, months)[:2]
+        shrunk = np.empty_like(means)
+        for scans in np.unique(np.round(weight)):  # children with as many scans share one matrix
+            chosen = np.round(weight) == scans
+            shrink = np.linalg.solve(self.between + self.within / weight[chosen].mean(), self.between)
+            shrunk[chosen] = means[chosen] @ shrink
+        return shrunk
 
 
 def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComponents) -> Growth:
@@ -117,25 +130,28 @@ def fit_two_factor(
             f"{int((counts > 1).sum())} among {len(names)} subjects; name the subjects in manifest.csv, or fit a PCA model"
         )
     growth = None if months is None else fit_growth(coefficients, months, span)
-    if growth is None:
-        size, residual = np.ones(len(coefficients)), coefficients - coefficients.mean(0)
+    means, weight, left = _raw_means(growth, coefficients, which, months)
+    within = left.T @ left / (len(left) - len(names))
+    between = _positive(np.cov(means.T) - within * (1 / weight).mean())
+    identity_rows, identity_left = _principal(between, identity)
+    expression_rows, expression_left = _principal(within, expression)
+    return TwoFactor(growth, identity_rows, expression_rows, identity_left + expression_left, between, within)
+
+
+def _raw_means(
+    growth: Growth | None, coefficients: FloatArray, which: FloatArray, months: FloatArray | None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Each child's mean at size 1 `(S, K)`, the sum of its squared sizes `(S,)`, what is left of each scan `(N, K)`."""
+    if growth is None or months is None:
+        size, residual = np.ones(len(coefficients)), coefficients
     else:
         code = growth.code(months)
         size, residual = growth.head_size(code), coefficients - growth.mean(code)
     weight = np.bincount(which, size**2)
-    means = _sum_by(which, size[:, None] * residual) / weight[:, None]
-    within_rows = residual - size[:, None] * means[which]
-    within = within_rows.T @ within_rows / (len(residual) - len(names))
-    between = np.cov(means.T) - within * (1 / weight).mean()
-    between = _positive(between)
-    shrunk = np.empty_like(means)
-    for scans in np.unique(counts):
-        chosen = counts == scans
-        shrink = np.linalg.solve(between + within / weight[chosen].mean(), between)
-        shrunk[chosen] = means[chosen] @ shrink
-    identity_rows, identity_left = _principal(between, identity)
-    expression_rows, expression_left = _principal(within, expression)
-    return TwoFactor(growth, identity_rows, expression_rows, identity_left + expression_left, names, shrunk)
+    means = np.zeros((len(weight), coefficients.shape[1]))
+    np.add.at(means, which, size[:, None] * residual)
+    means /= weight[:, None]
+    return means, weight, residual - size[:, None] * means[which]
 
 
 def solve_codes(directions: FloatArray, rest: FloatArray) -> FloatArray:
@@ -152,12 +168,6 @@ def solve_codes(directions: FloatArray, rest: FloatArray) -> FloatArray:
 def _powers(code: FloatArray) -> FloatArray:
     code = np.asarray(code, np.float64)
     return np.stack([np.ones_like(code), code, code**2, code**3], -1)
-
-
-def _sum_by(which: FloatArray, rows: FloatArray) -> FloatArray:
-    out = np.zeros((which.max() + 1, rows.shape[1]))
-    np.add.at(out, which, rows)
-    return out
 
 
 def _positive(matrix: FloatArray) -> FloatArray:

@@ -9,8 +9,11 @@ from typing import Any
 
 _WHERE = {
     "show": "inface.viewer.app",
+    "show_model": "inface.viewer.app",
     "view": "inface.viewer.app",
     "Panel": "inface.viewer.page",
+    "render": "inface.viewer.pictures",
+    "share": "inface.viewer.sharing",
     "write_page": "inface.viewer.page",
 }
 

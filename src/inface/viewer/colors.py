@@ -60,7 +60,7 @@ class Legend:
     @property
     def steps(self) -> Sequence[str]:
         """The map from low to high as nine CSS colours."""
-        return ["#%02x%02x%02x" % tuple(np.round(c * 255).astype(int)) for c in self._table]
+        return ["#" + bytes(np.round(c * 255).astype(np.uint8)).hex() for c in self._table]
 
     @property
     def ticks(self) -> Sequence[str]:

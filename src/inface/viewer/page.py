@@ -17,6 +17,7 @@ from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.mesh import Mesh
 from inface.viewer.colors import Legend
+from inface.viewer.surfaces import drawable, known_vertices
 
 _KINDS = {"|u1": "u1", "<u2": "u2", "<u4": "u4", "|i1": "i1", "<i2": "i2", "<f4": "f4"}
 # positions are stored in 16-bit steps when a step is at most this part of a unit (mm): 0.01
@@ -127,13 +128,7 @@ def _panel(panel: Panel, blob: Blob) -> dict:
 
 
 def _mesh(name: str, mesh: Mesh, blob: Blob, heat: bool) -> dict:
-    known = np.isfinite(mesh.vertices).all(1)
-    if not known.any():
-        raise ValueError(f"mesh '{name}': no vertex is known, so there is nothing to show")
-    triangles = mesh.triangles
-    if not known.all():
-        triangles = triangles[known[triangles].all(1)]
-    vertices = np.where(known[:, None], mesh.vertices, mesh.vertices[known].mean(0))
+    vertices, triangles = drawable(mesh, name)
     colors = None if mesh.colors is None else blob.add(np.round(mesh.colors * 255).astype("u1").reshape(-1))
     return {
         "name": str(name),
@@ -141,17 +136,17 @@ def _mesh(name: str, mesh: Mesh, blob: Blob, heat: bool) -> dict:
         "positions": blob.positions(vertices),
         "colors": colors,
         "heat": heat,
-        "landmarks": _landmarks(mesh, known),
+        "landmarks": _landmarks(mesh),
     }
 
 
-def _landmarks(mesh: Mesh, known: np.ndarray) -> list:
+def _landmarks(mesh: Mesh) -> list:
     """`[name, x, y, z, nearest vertex]` of each defined landmark."""
     if mesh.landmarks is None or not len(mesh.landmarks):
         return []
     points = mesh.landmarks.points
     defined = np.flatnonzero(np.isfinite(points).all(1))
-    ids = np.flatnonzero(known)
+    ids = np.flatnonzero(known_vertices(mesh))
     nearest = ids[cKDTree(mesh.vertices[ids]).query(points[defined])[1]]
     return [
         [mesh.landmarks.names[i], *np.round(points[i], 3).tolist(), int(v)]

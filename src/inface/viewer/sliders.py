@@ -82,7 +82,7 @@ def mode_meshes(
             for deviation in deviations:
                 latent = np.array(model.latent_mean)
                 latent[slider.index] += deviation * model.latent_std[slider.index]
-                out[f"{slider.label}, {deviation:+g} SD" if deviation else f"{slider.label}, mean"] = (
-                    model.decode_mesh(latent)
+                out[f"{slider.label}, {deviation:+g} SD" if deviation else f"{slider.label}, mean"] = model.decode_mesh(
+                    latent
                 )
     return out

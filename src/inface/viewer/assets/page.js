@@ -153,7 +153,7 @@ class Page {
     const seen = this.layout === "one" && several ? [this.bodies[this.single]] : this.bodies.filter((body) => !this.hidden.has(body));
     const cells = this.layout === "over" ? [{ label: seen.map((body) => body.name).join(" + "), bodies: seen }] : seen.map((body) => ({ label: body.name, bodies: [body] }));
     this.stage.show(cells, refit);
-    this.surface.setAttribute("aria-label", `3D view of ${seen.map((body) => body.name).join(", ") || "nothing"}; arrow keys turn it`);
+    this.surface.setAttribute("aria-label", `3D view of ${seen.map((body) => body.name || "the model").join(", ") || "nothing"}; arrow keys turn it`);
     this.label();
   }
 

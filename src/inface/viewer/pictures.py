@@ -4,6 +4,7 @@ Each cell of a picture is drawn by a renderer of its own and the cells are put t
 machine always makes the same bytes from the same input.
 """
 
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,11 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inface._optional import require
-from inface._validate import floats
+from inface._validate import FloatArray, floats
 from inface.codecs import atomic_write
+from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
 from inface.viewer.colors import Legend
 from inface.viewer.sliders import mode_meshes
+from inface.viewer.surfaces import drawable, known_vertices, named, vertex_normals
 
 # name -> (yaw, pitch) in degrees; a positive yaw shows the subject's left, a positive pitch looks down
 VIEWS = {
@@ -48,6 +51,7 @@ def render(
     style: str = "colour",
     heat: ArrayLike | Mapping[str, ArrayLike] | None = None,
     legend: Legend | str = "distance, mm",
+    limit: float | None = None,
     transparent: bool = False,
     wireframe: bool = False,
     labels: bool = True,
@@ -66,6 +70,7 @@ def render(
         style: "colour" (vertex colours where a mesh has them) or "clay".
         heat: numbers `(V,)` to colour the surface by, for all meshes or name -> numbers; NaN is grey.
         legend: what the numbers are, or a ready `Legend` (then its range is used).
+        limit: number at the top of the legend; by default what fits.
         transparent: no background.
         columns: cells in a row; by default what fills the picture best (a model: one row a mode).
     """
@@ -77,10 +82,10 @@ def render(
     chosen = [views] if isinstance(views, str) or (len(views) == 2 and not isinstance(views[0], str | tuple)) else views
     angles = {_view_name(view): _angles(view) for view in chosen}  # type: ignore[union-attr, arg-type]
     is_model = hasattr(what, "decode_mesh")
-    meshes = mode_meshes(what, modes, deviations, group) if is_model else _named(what)
+    meshes = mode_meshes(what, modes, deviations, group) if is_model else named(what)
     if is_model and columns is None:
         columns = len(deviations) * len(angles)
-    values, key = _heat(heat, legend, meshes)
+    values, key = _heat(heat, legend, limit, meshes)
     surfaces = {
         name: mesh if key is None or name not in values else mesh.with_colors(key.colors(values[name]))
         for name, mesh in meshes.items()
@@ -114,6 +119,25 @@ def render(
         with atomic_write(path) as temporary:
             canvas.save(temporary, format="PNG")
     return np.asarray(canvas)
+
+
+def turntable(count: int, pitch: float = 5.0) -> list[tuple[float, float]]:
+    """`count` views all round from the front, turning the head to its right."""
+    return [(360.0 * i / count, pitch) for i in range(count)]
+
+
+def distances(meshes: Mapping[str, Mesh], reference: Mesh) -> dict[str, FloatArray]:
+    """Distance in mm of every vertex of each mesh to a reference: to the same vertex where the two have one topology,
+    else to the nearest point of its surface. Unknown vertices are NaN."""
+    found = {}
+    for name, mesh in meshes.items():
+        if np.array_equal(mesh.triangles, reference.triangles) and len(mesh.vertices) == len(reference.vertices):
+            found[name] = np.linalg.norm(mesh.vertices - reference.vertices, axis=1)
+        else:
+            known = known_vertices(mesh)
+            found[name] = np.full(len(known), np.nan)
+            found[name][known] = surface_distance(mesh.vertices[known], *drawable(reference, "reference"))
+    return found
 
 
 class Frame:
@@ -173,6 +197,13 @@ def draw(
     return np.asarray(image.resize((width, height), require("PIL.Image", "rendering").Resampling.BOX))
 
 
+def png(pixels: Pixels) -> bytes:
+    """A PNG file of `(height, width, 3 or 4)` uint8."""
+    out = io.BytesIO()
+    require("PIL.Image", "writing a picture").fromarray(np.ascontiguousarray(pixels)).save(out, format="PNG")
+    return out.getvalue()
+
+
 def best_columns(count: int, width: float, height: float) -> int:
     """Columns that give the biggest cells to `count` pictures of about equal sides."""
     return max(range(1, count + 1), key=lambda c: (round(min(width / c, height / -(-count // c)), 6), -c))
@@ -191,16 +222,11 @@ def _pyvista():
 
 def _surface(pv, mesh: Mesh):
     """The known part of a mesh with smooth normals; a point cloud without triangles."""
-    known = np.isfinite(mesh.vertices).all(1)
-    vertices = np.where(known[:, None], mesh.vertices, np.nanmean(mesh.vertices, axis=0))
-    triangles = mesh.triangles[known[mesh.triangles].all(1)]
+    vertices, triangles = drawable(mesh)
     if not len(triangles):
-        return pv.PolyData(vertices[known])
+        return pv.PolyData(vertices)
     surface = pv.PolyData.from_regular_faces(vertices, triangles)
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    areas = np.cross(b - a, c - a)
-    normals = np.stack([np.bincount(triangles.ravel(), np.repeat(areas[:, k], 3), len(vertices)) for k in range(3)], 1)
-    surface.point_data.active_normals = normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-30)[:, None]
+    surface.point_data.active_normals = vertex_normals(vertices, triangles)
     return surface
 
 
@@ -229,15 +255,9 @@ def _view_name(view: View) -> str:
     return view if isinstance(view, str) else f"{view[0]:g}, {view[1]:g} degrees"
 
 
-def _named(what) -> dict[str, Mesh]:
-    if isinstance(what, Mesh):
-        return {"mesh": what}
-    if isinstance(what, Mapping):
-        return dict(what)
-    return {f"{i + 1}": mesh for i, mesh in enumerate(what)}
-
-
-def _heat(heat, legend: Legend | str, meshes: Mapping[str, Mesh]) -> tuple[dict[str, Any], Legend | None]:
+def _heat(
+    heat, legend: Legend | str, limit: float | None, meshes: Mapping[str, Mesh]
+) -> tuple[dict[str, Any], Legend | None]:
     if heat is None:
         return {}, None
     given = heat if isinstance(heat, Mapping) else {name: heat for name in meshes}
@@ -247,7 +267,7 @@ def _heat(heat, legend: Legend | str, meshes: Mapping[str, Mesh]) -> tuple[dict[
             raise ValueError(f"heat: no mesh '{name}'; there are {', '.join(meshes)}")
         count = len(meshes[name].vertices)
         values[name] = floats(f"heat of '{name}'", numbers, (count,))
-    key = legend if isinstance(legend, Legend) else Legend.of(np.concatenate(list(values.values())), legend)
+    key = legend if isinstance(legend, Legend) else Legend.of(np.concatenate(list(values.values())), legend, limit=limit)
     return values, key
 
 

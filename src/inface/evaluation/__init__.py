@@ -1,0 +1,200 @@
+"""Measure a model: shape figures on any population, leakage with labels, edit errors against known factors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from inface._validate import FloatArray, IntArray
+from inface.evaluation.factors import EditError, Editor, ModelEditor, Truth, edit_errors, synthetic_truth
+from inface.evaluation.figures import Figure, mean_figure
+from inface.evaluation.leakage import network_r2, retrieval, ridge_r2
+from inface.evaluation.report import Evaluation
+from inface.evaluation.shape import compactness, completion, generalisation, leave_one_out, specificity
+from inface.models import MorphableModel, PCAMorphableModel
+from inface.population import Population
+
+__all__ = [
+    "EditError",
+    "Editor",
+    "Evaluation",
+    "Figure",
+    "ModelEditor",
+    "Truth",
+    "compactness",
+    "completion",
+    "edit_errors",
+    "evaluate",
+    "generalisation",
+    "leave_one_out",
+    "network_r2",
+    "retrieval",
+    "ridge_r2",
+    "specificity",
+    "synthetic_truth",
+]
+
+HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
+
+
+def evaluate(
+    model: MorphableModel,
+    population: Population,
+    *,
+    train: Population | None = None,
+    truth: Truth | None = None,
+    hidden_regions: Sequence[str] | None = None,
+    samples: int = 100,
+    completed: int = 20,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure a model on shapes it was not trained on.
+
+    Args:
+        population: held-out shapes; labels (`subject`, `age_months`, `expression`) add the figures that need them.
+        train: shapes to learn the leakage probes from, and that samples are compared with. None: the probes are
+            learnt on half of the held-out subjects and judged on the others, and samples compared with `population`.
+        truth: the true shapes for swapped factors; None takes the generator's where the population is synthetic.
+        hidden_regions: regions of the template to hide and complete; None takes those of a fixed list that exist.
+        samples, completed: drawn shapes for specificity, and scans to complete.
+
+    Raises:
+        ValueError: fewer than two shapes, NaN in the shapes, another topology than the model's.
+    """
+    _check(model, population)
+    figures: list[Figure] = []
+    curves: dict[str, dict] = {}
+    shapes, subject = population.shapes, population.subject
+    if isinstance(model, PCAMorphableModel):
+        share = compactness(model)
+        curves["Compactness"] = _curve(np.arange(1, len(share) + 1), share, "modes", "share of the kept variance")
+        for count in (1, 5, 10, 20, 50):
+            if count < len(share):
+                figures.append(Figure("compactness", f"{count} modes", float(share[count - 1]), "share"))
+    modes = [m for m in (1, 2, 5, 10, 20, 32, 50, 75, 97, 120, 150) if m < len(model.latent)]
+    errors = generalisation(model, shapes, modes)
+    for count, values in errors.items():
+        figures.append(mean_figure("generalisation", f"{count} codes", values, subject))
+    if len(errors) > 1:
+        curves["Generalisation"] = _curve(list(errors), [v.mean() for v in errors.values()], "modes", "mm")
+    reference = (train or population).shapes
+    drawn = specificity(model, reference[: min(len(reference), 1500)], samples=samples, seed=seed)
+    figures.append(mean_figure("specificity", f"{samples} samples", drawn, None))
+    face = population.template.regions.get("face", np.zeros(0, np.int64))
+    figures += _completion(model, population, hidden_regions, completed)
+    if model.blocks:
+        figures += _leakage(model, population, train, seed)
+        figures += _factors(model, population, truth, face, seed)
+    name = f"{type(model).__name__}, {len(model.latent)} codes"
+    described = f"{len(population)} held-out scans" + (
+        "" if subject is None else f" of {len(np.unique(subject))} subjects"
+    )
+    return Evaluation(name, described, figures, curves)
+
+
+def _check(model: MorphableModel, population: Population) -> None:
+    if len(population) < 2:
+        raise ValueError(f"expected at least 2 shapes to evaluate on, got {len(population)}")
+    if population.template.hash != model.template.hash:
+        raise ValueError(
+            f"the population has another topology ({len(population.template.mesh.vertices)} vertices) than the model "
+            f"({len(model.mean_vertices)} vertices); evaluate on meshes in correspondence with the model"
+        )
+    bad = [i for i in range(len(population)) if not np.isfinite(population.shapes[i]).all()]
+    if bad:
+        raise ValueError(f"{len(bad)} shapes hold NaN or infinity (the first is number {bad[0]}); leave them out")
+
+
+def _curve(x, y, x_label: str, y_label: str) -> dict:
+    return {"x": np.asarray(x).tolist(), "y": np.asarray(y, float).tolist(), "x_label": x_label, "y_label": y_label}
+
+
+def _completion(
+    model: MorphableModel, population: Population, wanted: Sequence[str] | None, count: int
+) -> list[Figure]:
+    regions = population.template.regions
+    names = [n for n in HIDDEN_REGIONS if n in regions] if wanted is None else list(wanted)
+    missing = [n for n in names if n not in regions]
+    if missing:
+        raise ValueError(f"no region '{missing[0]}' in the template; it has {', '.join(regions) or 'none'}")
+    out = []
+    rows = np.linspace(0, len(population) - 1, min(count, len(population))).astype(int)
+    subject = None if population.subject is None else population.subject[rows]
+    for name in names:
+        hidden = np.zeros(len(model.mean_vertices), bool)
+        hidden[regions[name]] = True
+        if hidden.all() or not hidden.any():
+            continue
+        shapes = population.shapes[rows]
+        values = completion(model, shapes, hidden)
+        mean = np.linalg.norm(shapes[:, hidden] - model.mean_vertices[hidden], axis=2).mean()
+        note = f"the mean shape: {mean:.2f} mm"
+        out.append(mean_figure("completion of a hidden region", name, values, subject, note=note))
+    return out
+
+
+def _leakage(model: MorphableModel, population: Population, train: Population | None, seed: int) -> list[Figure]:
+    """What each block tells of age, expression and child."""
+    editor = ModelEditor(model)
+    if population.subject is None:
+        return []
+    codes, target = editor.encode(population.shapes), population
+    if train is None:
+        names = np.random.default_rng(seed).permutation(np.unique(population.subject))
+        learn = np.isin(population.subject, names[: len(names) // 2])
+        known, known_codes = population.subset(learn), codes[learn]
+        target, judged = population.subset(~learn), codes[~learn]
+    else:
+        known, known_codes, judged = train, editor.encode(train.shapes), codes
+    out = []
+
+    def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
+        if len(learnt) < 20 or not np.ptp(wanted) > 0:
+            return
+        a, b = known_codes[:, block], judged[:, block]
+        out.append(Figure("leakage", f"{name}, ridge", ridge_r2(a, learnt, b, wanted), "R2"))
+        out.append(Figure("leakage", f"{name}, network", network_r2(a, learnt, b, wanted, seed=seed), "R2"))
+
+    ages = (known.age_months, target.age_months)
+    if ages[0] is not None and ages[1] is not None and np.isfinite(ages[0]).all() and np.isfinite(ages[1]).all():
+        for name, block in model.blocks.items():
+            probe(f"log age from {name}", block, np.log(ages[0] + 2), np.log(ages[1] + 2))
+    if "identity" in model.blocks and "expression" in model.blocks:
+        source, labels = _expression_labels(known), _expression_labels(target)
+        if source is not None and labels is not None:
+            for name in ("identity", "expression"):
+                probe(f"expression from {name}", model.blocks[name], source, labels)
+        subjects = len(np.unique(population.subject))
+        if subjects > 1 and len(population) > subjects:
+            for name in ("identity", "expression"):
+                rate = retrieval(codes[:, model.blocks[name]], population.subject, seed=seed)
+                note = f"gallery of {subjects}, chance {1 / subjects:.3f}"
+                out.append(Figure("leakage", f"child from {name}, rank 1", rate, "rate", note=note))
+    return out
+
+
+def _expression_labels(population: Population) -> FloatArray | None:
+    """Known weights of expression units, or the labels as columns of 0 and 1."""
+    if "expression_weights" in population.factors:
+        return np.asarray(population.factors["expression_weights"], float)
+    if population.neutral is not None:
+        return np.asarray(population.neutral, float)[:, None]
+    return None
+
+
+def _factors(
+    model: MorphableModel, population: Population, truth: Truth | None, face: IntArray, seed: int
+) -> list[Figure]:
+    if truth is None and not {"identity", "expression_weights", "deformity"} <= set(population.factors):
+        return []
+    truth = truth or synthetic_truth(population)
+    out = []
+    for error in edit_errors(ModelEditor(model), population, truth, face, seed):
+        for part in ("plain", "detail", "represent", "leak"):
+            for region, values in getattr(error, part).items():
+                nothing = error.nothing.get(region)
+                note = "" if nothing is None else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                name = {"plain": "plain", "detail": "detail kept", "represent": "cannot represent", "leak": "leaks"}[part]
+                out.append(mean_figure(f"{error.name}, {region}", name, values, population.subject, note=note))
+        for region, values in error.nothing.items():
+            out.append(mean_figure(f"{error.name}, {region}", "doing nothing", values, population.subject))
+    return out

@@ -1,0 +1,101 @@
+"""What a network is trained to do, in mm^2 a vertex: rebuild scans, and rebuild twins from swapped codes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inface._optional import require
+from inface.training.networks import SpanAutoencoder
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = require("torch", "training an autoencoder")
+
+Losses = dict[str, "torch.Tensor"]
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the losses; see `TwinLoss`. The age losses are in squared units of standardised log age."""
+
+    reconstruct: float = 1.0
+    twin: float = 4.0
+    swap: float = 0.5
+    consistent: float = 2.0
+    age: float = 10.0
+    twin_age: float = 1.0
+
+
+class PlainLoss(torch.nn.Module):
+    """Reconstruction alone, for an autoencoder without blocks. `metric (K,)`: scaled coefficients to mm^2 a vertex."""
+
+    def __init__(self, net: SpanAutoencoder, metric: np.ndarray, weights: LossWeights) -> None:
+        super().__init__()
+        self.net = net
+        self.weights = weights
+        self.register_buffer("metric", torch.as_tensor(metric, dtype=torch.float32))
+
+    def squared(self, got: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
+        """Mean squared distance of a vertex, mm^2."""
+        return ((got - wanted) ** 2 * self.metric).sum(-1).mean()
+
+    def forward(self, batch: dict[str, "torch.Tensor"]) -> Losses:
+        """`batch`: "clean" and "noisy" `(B, K)`."""
+        return {"reconstruct": self.weights.reconstruct * self.squared(self.net(batch["noisy"]), batch["clean"])}
+
+
+class TwinLoss(PlainLoss):
+    """The losses of a disentangled autoencoder on a `TwinBatch`.
+
+    - reconstruct: the target and the two twins from their own codes.
+    - twin: the target from the identity of `same_child`, the expression of `same_expression` and its age, which is
+      the true one half of the time and the encoded one otherwise.
+    - swap: target and `same_child` exchange expressions AND ages; each must come out as the other's child.
+    - consistent: target and `same_expression` differ in child and age, so their expression codes must agree. This is
+      what keeps identity and age out of the expression code (without it a child is known by its expression code).
+    - age, twin_age: the age code is the standardised log age, of real scans and of twins.
+    """
+
+    def forward(self, batch: dict[str, "torch.Tensor"]) -> Losses:
+        """`batch`: the arrays of a `TwinBatch`, "noisy" inputs of its four parts one after the other, "told" `(B, 1)`."""
+        net, w = self.net, self.weights
+        identity, expression, age = (slice(a, b) for a, b in _edges(net.widths))
+        size = len(batch["target"])
+        clean = torch.cat([batch["target"], batch["same_child"], batch["same_expression"]])
+        codes = net.encode(batch["noisy"])
+        target, child, other = codes[: 3 * size].split(size)
+        real = codes[3 * size :]
+        ages = [batch[f"{name}_age"][:, None] for name in ("target", "same_child", "same_expression")]
+        told = batch["told"].bool()
+        target_age = torch.where(told, ages[0], target[:, age])
+        child_age = torch.where(told, ages[1], child[:, age])
+        mixed = torch.cat(
+            [
+                codes[: 3 * size],
+                torch.cat([child[:, identity], other[:, expression], target_age], 1),
+                torch.cat([child[:, identity], target[:, expression], target_age], 1),
+                torch.cat([target[:, identity], child[:, expression], child_age], 1),
+            ]
+        )
+        out = net.decode(mixed)
+        spread = codes[: 3 * size, expression].detach().std(0) + 1e-4
+        away = (target - other)[:, expression] / spread
+        swapped = self.squared(out[4 * size : 5 * size], batch["target"])
+        swapped = swapped + self.squared(out[5 * size :], batch["same_child"])
+        losses = {
+            "reconstruct": w.reconstruct * self.squared(out[: 3 * size], clean),
+            "twin": w.twin * self.squared(out[3 * size : 4 * size], batch["target"]),
+            "swap": w.swap * swapped,
+            "consistent": w.consistent * (away**2).mean(),
+        }
+        if bool(batch["aged"]):
+            losses["age"] = w.age * ((real[:, age] - batch["real_age"][:, None]) ** 2).mean()
+            losses["twin_age"] = w.twin_age * ((codes[: 3 * size, age] - torch.cat(ages)) ** 2).mean()
+        return losses
+
+
+def _edges(widths: tuple[int, ...]) -> list[tuple[int, int]]:
+    ends = np.cumsum([0, *widths]).tolist()
+    return list(zip(ends[:-1], ends[1:], strict=True))

@@ -1,0 +1,257 @@
+"""A folder of registered meshes as a `Population`: read, checked, aligned."""
+
+import os
+import tempfile
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from inface._validate import FloatArray
+from inface.codecs import MeshData, read_mesh
+from inface.errors import CorrespondenceError, FormatError
+from inface.mesh import Mesh
+from inface.population import Population
+from inface.template import Template, topology_hash
+from inface.training.manifest import read_manifest
+from inface.transforms import procrustes
+
+MEMORY_LIMIT = 4 * 2**30
+MIRRORED = " (mirrored)"
+_UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+_COLUMNS = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
+_HEAD = (40.0, 400.0)  # mm, plausible largest extents of a face or head
+
+
+class PopulationWarning(UserWarning):
+    """Something about a population that its owner should look at: duplicates, outliers."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What `inspect` noticed; names of shapes.
+
+    Attributes:
+        duplicates: groups of shapes that are the same to 1e-4 mm.
+        outliers: (name, robust z) of shapes whose distance from the mean is far from the others'.
+    """
+
+    duplicates: tuple[tuple[str, ...], ...]
+    outliers: tuple[tuple[str, float], ...]
+
+
+def load_population(
+    folder: str | Path,
+    *,
+    template: Template | None = None,
+    unit: str = "mm",
+    align: bool = True,
+    workers: int | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+) -> Population:
+    """Registered meshes of one topology, with what `manifest.csv` says of each.
+
+    Args:
+        folder: meshes in any format that keeps vertex order, and optionally `manifest.csv` (columns: see
+            `manifest.read_manifest`; what is missing limits what can be trained).
+        template: landmarks, regions and mirror pairs of the topology; None takes the first mesh alone.
+        unit: of the files; shapes come out in mm.
+        align: rigid generalised Procrustes, size kept. The pose is that of the template, or of the first mesh.
+        workers: threads that read; None: as many as there are processors.
+        memory_limit: bytes; a larger stack goes to a temporary file and is streamed from there.
+
+    Raises:
+        CorrespondenceError: another number of vertices or other triangles (the file is named).
+        FormatError: an unreadable mesh, a format without vertex identity (STL), sizes that are not heads in `unit`.
+
+    Warns:
+        PopulationWarning: duplicates and outliers, by name; none is dropped.
+    """
+    folder = Path(folder)
+    if unit not in _UNITS:
+        raise ValueError(f"unit: expected one of {', '.join(_UNITS)}, got {unit!r}")
+    manifest = read_manifest(folder)
+    files = manifest.files
+    if len(files) < 2:
+        raise FormatError(f"'{folder}': expected at least 2 meshes, found {len(files)}")
+    first = _mesh(files[0])
+    against = files[0].name if template is None else "the template"
+    if template is None:
+        template = Template(Mesh(first.vertices * _UNITS[unit], first.triangles))
+    wanted = (len(template.mesh.vertices), template.hash)
+    shapes = _stack((len(files), wanted[0], 3), memory_limit)
+    colors = np.zeros((wanted[0], 3))
+    coloured = 0
+
+    def read(i: int) -> FloatArray | None:
+        data = first if i == 0 else _mesh(files[i])
+        _check_topology(data, files[i], wanted, against)
+        shapes[i] = data.vertices * _UNITS[unit]
+        return data.colors
+
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        for found in pool.map(read, range(len(files))):
+            if found is not None:
+                colors += found
+                coloured += 1
+    _check_size(shapes, files, unit)
+    if template.mesh.colors is None and coloured == len(files):
+        template = replace(template, mesh=template.mesh.with_colors(colors / coloured))
+    if align:
+        align_in_place(shapes, template.mesh.vertices)
+    population = Population(
+        template,
+        shapes,
+        subject=manifest.subject,
+        age_months=manifest.age_months,
+        sex=manifest.sex,
+        expression=manifest.expression,
+        neutral=manifest.neutral,
+        weight=manifest.weight,
+        split=manifest.split,
+        name=np.array([p.name for p in files]),
+    )
+    _report(inspect(population))
+    return population
+
+
+def align_in_place(shapes: FloatArray, start: FloatArray, *, rounds: int = 10, tolerance: float = 1e-3) -> None:
+    """Rigid generalised Procrustes of shapes `(N, V, 3)`, one after the other, so that a stack on disk may be larger
+    than memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
+
+    Stops when the mean moves by less than `tolerance` mm.
+    """
+    mean = np.asarray(start, np.float64)
+    for _ in range(rounds):
+        total, known = np.zeros_like(mean), np.zeros((len(mean), 1))
+        for i in range(len(shapes)):
+            shape = np.asarray(shapes[i], np.float64)
+            seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
+            shape = procrustes(shape[seen], mean[seen]).apply(shape)
+            shapes[i] = shape
+            finite = np.isfinite(shape).all(1, keepdims=True)
+            total += np.where(finite, shape, 0)
+            known += finite
+        new = np.where(known > 0, total / np.maximum(known, 1), np.nan)
+        seen = np.isfinite(new).all(1) & np.isfinite(mean).all(1)
+        new = procrustes(new[seen], mean[seen]).apply(new)
+        moved, mean = float(np.abs(new[seen] - mean[seen]).max()), new
+        if moved < tolerance:
+            return
+
+
+def inspect(population: Population, *, limit: float = 6.0) -> Findings:
+    """Duplicates, and outliers: shapes whose root-mean-square distance from the mean has a robust z above `limit`.
+
+    With ages known, the distance is that from the straight line in log age, so that newborns are not outliers.
+    """
+    names = np.arange(len(population)).astype(str) if population.name is None else population.name
+    groups: dict[bytes, list[str]] = {}
+    for name, shape in zip(names, population.shapes, strict=True):
+        groups.setdefault(np.round(np.asarray(shape, np.float64), 4).tobytes()[::7], []).append(str(name))
+    ages = population.age_months
+    design = np.ones((len(population), 1))
+    if ages is not None and np.isfinite(ages).all() and (ages > -2).all() and np.ptp(ages) > 0:
+        design = np.stack([np.ones(len(ages)), np.log(ages + 2)], 1)
+    solve = np.linalg.pinv(design)
+    fit = sum(np.multiply.outer(solve[:, i], np.nan_to_num(population.shapes[i])) for i in range(len(population)))
+    distance = np.empty(len(population))
+    for i, shape in enumerate(population.shapes):
+        difference = shape - np.tensordot(design[i], fit, 1)
+        distance[i] = np.sqrt(np.nanmean(difference**2))
+    middle = np.median(distance)
+    z = (distance - middle) / max(1.4826 * float(np.median(np.abs(distance - middle))), 1e-9)
+    far = np.argsort(-z)[: int((z > limit).sum())]
+    return Findings(
+        tuple(tuple(group) for group in groups.values() if len(group) > 1),
+        tuple((str(names[i]), float(z[i])) for i in far),
+    )
+
+
+def mirrored(population: Population) -> Population:
+    """The population and its mirror images, whose subjects are others (their names end in " (mirrored)").
+
+    Raises `ValueError` when the template does not know its mirror pairs.
+    """
+    mirror = population.template.mirror
+    if mirror is None:
+        raise ValueError("the template does not know its mirror pairs, so shapes cannot be mirrored; give a template")
+    twin = population.shapes[:, mirror] * np.asarray([-1, 1, 1], population.shapes.dtype)
+    both = np.concatenate([np.arange(len(population))] * 2)
+    both_sides = np.repeat([False, True], len(population))
+    columns = {name: None if (value := getattr(population, name)) is None else value[both] for name in _COLUMNS}
+    half = len(population)
+    for name in ("subject", "name"):
+        if columns[name] is not None:
+            columns[name] = np.concatenate([columns[name][:half], np.char.add(columns[name][half:], MIRRORED)])
+    shapes = np.concatenate([population.shapes, twin])
+    return Population(population.template, shapes, **columns, factors={"mirrored": both_sides})
+
+
+def split_by_subject(population: Population, share: float, seed: int = 0) -> Population:
+    """The population with `split` "test" for a share of its subjects (and their mirror images), "train" for the rest."""
+    if population.subject is None:
+        raise ValueError("the population does not name its subjects, so it cannot be split by subject")
+    child = np.char.replace(population.subject, MIRRORED, "")
+    names = np.unique(child)
+    count = round(share * len(names))
+    if not 1 <= count < len(names):
+        raise ValueError(f"share: {share} of {len(names)} subjects leaves none on one side; expected at least one on each")
+    chosen = np.random.default_rng(seed).choice(names, count, replace=False)
+    return replace(population, split=np.where(np.isin(child, chosen), "test", "train"))
+
+
+def _mesh(path: Path) -> MeshData:
+    data = read_mesh(path)
+    if not data.correspondence:
+        raise FormatError(
+            f"'{path.name}': {data.format} keeps no vertex identity, so it cannot be a registered mesh; give PLY or OBJ"
+        )
+    return data
+
+
+def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against: str) -> None:
+    count, name = wanted
+    if len(data.vertices) != count:
+        raise CorrespondenceError(
+            f"'{path.name}': {len(data.vertices)} vertices where {against} has {count}; all meshes of a folder must be "
+            "in correspondence (register them first)"
+        )
+    if len(data.triangles) and topology_hash(count, data.triangles) != name:
+        turned = topology_hash(count, data.triangles[:, ::-1]) == name
+        how = "turned inside out (reversed triangles)" if turned else "joined by other triangles"
+        raise CorrespondenceError(f"'{path.name}': as many vertices as {against}, but {how}; it is not in correspondence")
+
+
+def _stack(shape: tuple[int, int, int], limit: int) -> FloatArray:
+    """An array, or, when it would be larger than `limit` bytes, one in a temporary file that goes with it."""
+    if 4 * int(np.prod(shape)) <= limit:
+        return np.empty(shape, np.float32)
+    with tempfile.TemporaryFile(prefix="inface-") as stream:
+        return np.memmap(stream, np.float32, "w+", shape=shape)
+
+
+def _check_size(shapes: FloatArray, files: list[Path], unit: str) -> None:
+    extent = np.array([np.nanmax(np.ptp(np.nan_to_num(s, nan=np.nanmean(s)), axis=0)) for s in shapes])
+    typical = float(np.median(extent))
+    for other, factor in _UNITS.items():
+        scaled = typical / _UNITS[unit] * factor
+        if not _HEAD[0] <= typical <= _HEAD[1] and _HEAD[0] <= scaled <= _HEAD[1]:
+            raise FormatError(f"the meshes are {typical:.3g} mm wide as read in {unit}; they look like {other}: set unit")
+    odd = np.flatnonzero((extent < 0.4 * typical) | (extent > 2.5 * typical))
+    if len(odd):
+        raise FormatError(
+            f"'{files[odd[0]].name}': {extent[odd[0]]:.3g} mm wide where the others are about {typical:.3g}; "
+            "is it in another unit?"
+        )
+
+
+def _report(findings: Findings) -> None:
+    for group in findings.duplicates:
+        warnings.warn(f"the same shape stands in {', '.join(group)}", PopulationWarning, stacklevel=3)
+    if findings.outliers:
+        names = ", ".join(f"{name} (z {z:.0f})" for name, z in findings.outliers[:10])
+        more = f" and {len(findings.outliers) - 10} more" if len(findings.outliers) > 10 else ""
+        warnings.warn(f"far from the others: {names}{more}; look at them", PopulationWarning, stacklevel=3)

@@ -1,0 +1,169 @@
+"""Folders of registered meshes: what is read, what is noticed, what is refused."""
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toy_population import ToyWorld
+
+from inface.errors import CorrespondenceError, FormatError
+from inface.mesh import Mesh
+from inface.training.population_folder import (
+    MIRRORED,
+    PopulationWarning,
+    align_in_place,
+    inspect,
+    load_population,
+    mirrored,
+    split_by_subject,
+)
+
+
+@pytest.fixture
+def world():
+    return ToyWorld()
+
+
+def write(folder, world, population, rows=None, suffix="ply", **changes):
+    """Mesh files and a manifest of the population; `rows` replaces the manifest's rows."""
+    folder.mkdir(exist_ok=True)
+    made = []
+    for i, shape in enumerate(population.shapes):
+        name = f"scan{i:02d}.{suffix}"
+        Mesh(shape, world.triangles, colors=np.full((len(shape), 3), 0.2 + 0.1 * (i % 2))).export(folder / name)
+        made.append(
+            {
+                "file": name,
+                "subject": population.subject[i],
+                "age_months": f"{population.age_months[i]:.3f}",
+                "neutral": "yes" if population.neutral[i] else "no",
+                "split": "train",
+            }
+            | changes
+        )
+    rows = made if rows is None else rows(made)
+    if rows:
+        with open(folder / "manifest.csv", "w", newline="") as stream:
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return folder
+
+
+def test_a_folder_is_read_with_its_manifest(tmp_path, world):
+    made = world.population(subjects=5, scans=2)
+    got = load_population(write(tmp_path, world, made), align=False)
+    np.testing.assert_allclose(got.shapes, made.shapes, atol=1e-4)
+    assert got.subject.tolist() == made.subject.tolist()
+    np.testing.assert_allclose(got.age_months, made.age_months, atol=1e-3)
+    assert got.neutral.tolist() == made.neutral.tolist() and got.sex is None
+    np.testing.assert_allclose(got.template.mesh.colors, 0.25, atol=0.01)
+
+
+def test_poses_are_taken_out_and_sizes_kept(world):
+    made = world.population(subjects=6, scans=2)
+    random = np.random.default_rng(0)
+    moved = np.empty(made.shapes.shape)
+    for i, shape in enumerate(made.shapes):
+        turn = np.linalg.qr(random.standard_normal((3, 3)))[0]
+        turn *= np.sign(np.linalg.det(turn))
+        moved[i] = shape @ turn.T + 100 * random.standard_normal(3)
+    again, still = moved.copy(), made.shapes.astype(float)
+    align_in_place(again, world.mean)
+    align_in_place(still, world.mean)
+    assert np.abs(again - still).max() < 0.05
+    size = [np.linalg.norm(s - s.mean(0)) for s in (moved[3], again[3])]
+    assert size[0] == pytest.approx(size[1], rel=1e-6)
+
+
+def test_a_stack_larger_than_the_limit_is_streamed_from_disk(tmp_path, world):
+    folder = write(tmp_path, world, world.population(subjects=5, scans=2))
+    streamed = load_population(folder, memory_limit=1000)
+    assert isinstance(streamed.shapes, np.memmap)
+    np.testing.assert_array_equal(streamed.shapes, load_population(folder).shapes)
+
+
+def test_without_a_manifest_all_meshes_are_taken_by_name(tmp_path, world):
+    made = world.population(subjects=3, scans=1)
+    got = load_population(write(tmp_path, world, made, rows=lambda rows: []), align=False)
+    assert got.name.tolist() == ["scan00.ply", "scan01.ply", "scan02.ply"] and got.subject is None
+
+
+def test_other_units_are_named_and_converted(tmp_path, world):
+    made = world.population(subjects=3, scans=2)
+    metres = replace(made, shapes=made.shapes / 1000)
+    folder = write(tmp_path, world, metres)
+    with pytest.raises(FormatError, match="look like m: set unit"):
+        load_population(folder)
+    np.testing.assert_allclose(load_population(folder, unit="m", align=False).shapes, made.shapes, atol=1e-3)
+
+
+def test_duplicates_and_outliers_are_named(tmp_path, world):
+    made = world.population(subjects=10, scans=2)
+    shapes = made.shapes.copy()
+    shapes[4] = shapes[2]
+    shapes[7] += 30 * np.random.default_rng(0).standard_normal(shapes[7].shape)
+    folder = write(tmp_path, world, replace(made, shapes=shapes))
+    with pytest.warns(PopulationWarning) as caught:
+        got = load_population(folder, align=False)
+    said = " ".join(str(w.message) for w in caught)
+    assert "scan02.ply, scan04.ply" in said and "scan07.ply" in said and len(got) == 20
+    found = inspect(made)
+    assert not found.duplicates and not found.outliers
+
+
+def test_mirror_images_are_other_children_and_stay_on_their_side_of_a_split(world):
+    made = world.population(subjects=8, scans=2)
+    both = mirrored(made)
+    assert len(both) == 32 and both.subject[16] == made.subject[0] + MIRRORED
+    np.testing.assert_allclose(both.shapes[16][world.mirror] * [-1, 1, 1], made.shapes[0], atol=1e-5)
+    split = split_by_subject(both, 0.25, seed=1).split
+    np.testing.assert_array_equal(split[:16], split[16:])
+    assert (split == "test").sum() == 8
+    with pytest.raises(ValueError, match="mirror pairs"):
+        mirrored(replace(made, template=replace(made.template, mirror=None)))
+
+
+def test_another_topology_is_named(tmp_path, world):
+    made = world.population(subjects=3, scans=2)
+    folder = write(tmp_path / "count", world, made)
+    Mesh(made.shapes[0][:-1], world.triangles[:-1]).export(folder / "scan03.ply")
+    with pytest.raises(CorrespondenceError, match=r"'scan03.ply': 41 vertices where scan00.ply has 42"):
+        load_population(folder)
+    folder = write(tmp_path / "other", world, made)
+    Mesh(made.shapes[0], world.triangles[:, ::-1]).export(folder / "scan04.ply")
+    with pytest.raises(CorrespondenceError, match=r"'scan04.ply'.*inside out"):
+        load_population(folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (lambda r: [{**row, "file": "gone.ply"} if i == 1 else row for i, row in enumerate(r)], "'gone.ply'"),
+        (lambda r: [*r, r[0]], "'scan00.ply' stands more than once"),
+        (lambda r: [{**row, "age_months": "six"} for row in r], "row 2, age_months: expected a number, got 'six'"),
+        (lambda r: [{**row, "neutral": "perhaps"} for row in r], "neutral: expected one of yes"),
+        (lambda r: [{"path": row["file"]} for row in r], "expected a column 'file'"),
+        (lambda r: [{"file": row["file"], "age_days": "30"} for row in r], "'age_days' is not read"),
+        (lambda r: [{**row, "subject": ""} for row in r], "have no subject"),
+        (lambda r: [{**row, "split": "test" if i else "train"} for i, row in enumerate(r)], "is in both splits"),
+        (lambda r: r[:1], "at least 2 meshes"),
+    ],
+)
+def test_tables_that_cannot_be_read_are_refused(tmp_path, world, rows, sentence):
+    folder = write(tmp_path, world, world.population(subjects=2, scans=2), rows=rows)
+    with pytest.raises(FormatError, match=sentence):
+        load_population(folder)
+
+
+def test_folders_without_usable_meshes_are_refused(tmp_path, world):
+    with pytest.raises(FormatError, match="no such folder"):
+        load_population(tmp_path / "nowhere")
+    with pytest.raises(FormatError, match="found neither"):
+        load_population(tmp_path)
+    made = world.population(subjects=2, scans=2)
+    write(tmp_path, world, made, rows=lambda rows: [], suffix="ply")
+    (tmp_path / "scan01.ply").write_bytes(b"")
+    with pytest.raises(FormatError, match=r"scan01\.ply"):
+        load_population(tmp_path)
