@@ -1,5 +1,8 @@
 """Identity: the drawn children have the published measures, differ as children do, and stay themselves."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,12 @@ from inface.measurement import cranial_measures, landmark_distances
 from inface.synthetic import anthropometry, shapes_for
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.identity import Identity
+from inface.synthetic.statistics import HELD_SIZES, drawn_measures, measure_table, target
 from inface.synthetic.targets import CEPHALIC_INDEX, CIRCUMFERENCE
 from inface.transforms import procrustes
 
+DOCS = Path(__file__).parents[2] / "docs" / "infant_population.md"
+TABLE_START, TABLE_END = "<!-- measures -->", "<!-- end of measures -->"
 SPREADS = ("ex-ex", "en-en", "ch-ch", "al-al")
 
 
@@ -27,25 +33,31 @@ def sixty(maker):
 @pytest.mark.parametrize("age", [0, 3, 6, 12, 24, 36])
 def test_measures_of_two_thousand_children(maker, age):
     """On the control points and the ring of the circumference, which the next test ties to the surface."""
-    vectors, sexes = children(maker, 2000, 2 + age)
-    ages = np.full(2000, float(age))
-    points, weights = maker.identity.place(vectors, ages, sexes)
-    at_points, at_ring = maker.identity._detail_at_controls
-    values = maker.growth.measured.values(points + at_points @ weights, at_ring @ weights)
-    values[:, :2] *= maker.growth.ring_factor(ages, sexes)
-    for sex in ("male", "female"):
-        median, spread = anthropometry.circumference(age, sex)
-        drawn = values[sexes == sex, CIRCUMFERENCE]
-        assert np.median(drawn) == pytest.approx(median, rel=0.01)
-        assert drawn.std() == pytest.approx(spread, rel=0.10)
-    mean, spread = anthropometry.cephalic_index(age)
-    assert values[:, CEPHALIC_INDEX].mean() == pytest.approx(mean, abs=0.5)
-    assert values[:, CEPHALIC_INDEX].std() == pytest.approx(spread, rel=0.10)
-    heads = landmark_distances(points + at_points @ weights, maker.controls.row, SPREADS)
+    drawn = drawn_measures(age, seed=2 + age)
+    for name in ("circumference, boys", "circumference, girls"):
+        mean, spread = target(name, age)
+        assert np.median(drawn[name]) == pytest.approx(mean, rel=0.01)
+        assert drawn[name].std() == pytest.approx(spread, rel=0.10)
+    mean, spread = target("cephalic index", age)
+    assert drawn["cephalic index"].mean() == pytest.approx(mean, abs=0.5)
+    assert drawn["cephalic index"].std() == pytest.approx(spread, rel=0.10)
     for name in SPREADS:
-        assert heads[name].mean() == pytest.approx(anthropometry.size(name, age), rel=0.02)
-        relative = heads[name].std() / heads[name].mean()
-        assert relative == pytest.approx(np.hypot(ROWS[name].spread, anthropometry.BOYS_LARGER), rel=0.15), name
+        mean, spread = target(name, age)
+        assert drawn[name].mean() == pytest.approx(mean, rel=0.02)
+        assert drawn[name].std() == pytest.approx(spread, rel=0.15), name
+
+
+def test_the_table_in_the_docs_is_true():
+    """Every number of the table stands within rounding of what is drawn now (2 % of the mean, 12 % of the spread)."""
+    text = DOCS.read_text(encoding="utf-8").split(TABLE_START)[1].split(TABLE_END)[0]
+    now = measure_table()
+    old, new = (re.findall(r"^\| ([^|]+) \|(.*)\|([^|]+)\|$", t, re.M)[1:] for t in (text, now))
+    assert [row[0] for row in old] == [row[0] for row in new] and len(old) == 3 + len(HELD_SIZES)
+    for (name, before, source), (_, after, source_now) in zip(old, new, strict=True):
+        assert source == source_now, name
+        numbers = [np.array(re.findall(r"[\d.]+", cells), float).reshape(6, 4) for cells in (before, after)]
+        np.testing.assert_allclose(numbers[0][:, ::2], numbers[1][:, ::2], rtol=0.02, err_msg=name)
+        np.testing.assert_allclose(numbers[0][:, 1::2], numbers[1][:, 1::2], rtol=0.12, err_msg=name)
 
 
 def test_the_surface_has_the_measures_that_were_drawn(infant, maker, sixty):

@@ -171,6 +171,15 @@ class Identity:
         at_points = self.detail[controls.ids]
         return at_points, ring - controls.ring_basis @ at_points
 
+    def measured(self, identity: FloatArray, age: FloatArray, sex: np.ndarray) -> tuple[FloatArray, FloatArray]:
+        """Control points with their detail `(N, L, 3)` and the measures `(N, M)` of children at their ages."""
+        points, weights = self.place(identity, age, sex)
+        at_points, at_ring = self._detail_at_controls
+        offset = at_points @ weights
+        values = self.growth.measured.values(points + offset, at_ring @ weights)
+        values[:, :2] *= self.growth.ring_factor(age, sex)
+        return points + offset, values
+
     def place(
         self, identity: FloatArray, age: FloatArray, sex: np.ndarray, *, rounds: int = 4
     ) -> tuple[FloatArray, FloatArray]:
