@@ -120,8 +120,8 @@ def each(
     records: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     console = Console(stderr=True)
-    with Progress(*columns(label), console=console, transient=True, disable=not console.is_terminal) as progress:
-        for item in progress.track(items):
+    with Progress(*columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
+        for item in progress.track(items, description=label):
             try:
                 record = {"input": name(item), **work(item)}
             except (InfaceError, ValueError, OSError) as error:

@@ -7,15 +7,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def columns(label: str) -> tuple:
+def columns() -> tuple:
     """What every bar of the package shows."""
-    return (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
 
 
 @contextmanager
-def bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a `progress(done, total)` callback that draws a bar where stderr is a terminal."""
+def bar(label: str) -> Iterator[Callable[..., None]]:
+    """Yield a `progress(done, total, note="")` callback that draws a bar where stderr is a terminal."""
     console = Console(stderr=True)
-    with Progress(*columns(label), console=console, transient=True, disable=not console.is_terminal) as drawn:
+    with Progress(*columns(), console=console, transient=True, disable=not console.is_terminal) as drawn:
         task = drawn.add_task(label, total=None)
-        yield lambda done, total: drawn.update(task, completed=done, total=total)
+
+        def progress(done: int, total: int, note: str = "") -> None:
+            drawn.update(task, completed=done, total=total, description=f"{label} {note}".strip())
+
+        yield progress

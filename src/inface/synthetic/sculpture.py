@@ -32,7 +32,7 @@ def _cranium(p: FloatArray, paired: FloatArray) -> FloatArray:
 def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
     d = ellipsoid(p, (0, 2, 26), (46, 38, 40))
     d = union(d, ellipsoid(p, (0, -20, 38), (30, 26, 28)), 14)
-    d = union(d, ellipsoid(p, (30.2, 2, 33.5), (12.8, 14, 17.5)), 14)  # cheek bone
+    d = union(d, ellipsoid(p, (29.8, 2, 33.5), (12.6, 14, 17.5)), 14)  # cheek bone
     d = union(d, ellipsoid(paired, (17, 21, 45), (20, 11.5, 19.5)), 12)  # brow
     d = union(d, ellipsoid(p, (28.4, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
     d = union(d, ellipsoid(p, (21, -29.5, 35), (18.3, 14.5, 21.5)), 12)  # fat pad

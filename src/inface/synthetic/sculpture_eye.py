@@ -50,11 +50,11 @@ def add_lids(points: FloatArray, distance: FloatArray) -> FloatArray:
     d = union(distance, ellipsoid(points, EYE_CENTRE, radii, EYE_FRAME), 7.5)
     d = union(d, ellipsoid(points, (25.0, 21.0, 55.0), (11, 4.5, 7), EYE_FRAME), 11)  # puffy fold under the brow
     d = union(d, ellipsoid(points, (32, 12, 48.5), (12, 8, 9), rotation("y", 25)), 11)  # outer corner
-    d = union(d, ellipsoid(points, (23.5, 3.6, 56.0), (10, 3.0, 6), EYE_FRAME), 8)  # lower lid, a little swollen
+    d = union(d, ellipsoid(points, (22.5, 3.8, 55.8), (9, 3.0, 6), EYE_FRAME), 9)  # lower lid, a little swollen
     u = along_fissure(x)
     _, upper, lower = fissure(u)
     inside = np.clip((u + 0.06) / 1.12, 0, 1)
     arch = np.maximum(np.sin(np.pi * inside), 0)
     weight = arch * (z > 50)
     d = d + F(0.7) * weight * bump(y - (upper + 2.0 + 1.5 * arch), 1.5)
-    return d + F(0.25) * weight * bump(y - (lower - 3.6), 1.7)
+    return d + F(0.15) * weight * bump(y - (lower - 3.6), 1.7)
