@@ -126,5 +126,5 @@ def test_bad_expressions_are_refused():
         head(expression="grin")
     with pytest.raises(ValueError, match="no expression unit 'grin'; there are: jaw_open"):
         head(expression={"grin": 1.0})
-    with pytest.raises(ValueError, match="'smile': expected a strength from 0 to 1, got 1.5"):
+    with pytest.raises(ValueError, match=r"'smile': expected a strength from 0 to 1, got 1\.5"):
         head(expression={"smile": 1.5})
