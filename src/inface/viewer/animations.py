@@ -257,7 +257,7 @@ def _write(path: Path, suffix: str, pictures: Sequence[Pixels], fps: int) -> Non
         return
     # one palette for all pictures, so that still places do not flicker
     sample = np.concatenate([np.asarray(f.resize((96, 96))) for f in frames[:: max(1, len(frames) // 24)]])
-    palette = image.fromarray(sample).quantize(256, method=image.Quantize.MEDIANCUT)
+    palette = image.fromarray(sample).quantize(256, method=image.Quantize.FASTOCTREE)
     mapped = [f.quantize(palette=palette, dither=image.Dither.FLOYDSTEINBERG) for f in frames]
     mapped[0].save(path, format="GIF", append_images=mapped[1:], optimize=False, disposal=1, **shared)
 

@@ -85,6 +85,7 @@ def render(
     meshes = mode_meshes(what, modes, deviations, group) if is_model else named(what)
     if is_model and columns is None:
         columns = len(deviations) * len(angles)
+    frame = Frame.around(meshes.values())
     values, key = _heat(heat, legend, limit, meshes)
     surfaces = {
         name: mesh if key is None or name not in values else mesh.with_colors(key.colors(values[name]))
@@ -96,7 +97,6 @@ def render(
     rows = -(-len(cells) // columns)
     cell = ((width - key_width) // columns, height // rows)
     caption = 22 if labels and len(cells) > 1 and cell[1] > 80 else 0
-    frame = Frame.around(surfaces.values())
     canvas = require("PIL.Image", "rendering").new("RGBA", (width, height), (*_GROUND, 0 if transparent else 255))
     for i, (name, view) in enumerate(cells):
         left, top = (i % columns) * cell[0], (i // columns) * cell[1]
