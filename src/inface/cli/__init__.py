@@ -24,7 +24,13 @@ VERBS = (
     "correct",
     "convert",
     "export",
+    "view",
+    "render",
+    "share",
     "demo",
+    "synth",
+    "train",
+    "evaluate",
 )
 
 

@@ -188,6 +188,8 @@ class Expressions:
         values = np.zeros((len(vertices), 3 * len(_POSES)))
         for ids, _ in self._patches.values():
             fixed[ids] = True
+        for name in ("iris", "pupil"):  # the globe stays behind the lids
+            fixed[self.template.regions.get(name, np.array([], int))] = True
         fixed |= fixed[self.template.mirror]
         for u, pose in enumerate(_POSES.values()):
             target = np.zeros((len(vertices), 3))
@@ -203,7 +205,11 @@ class Expressions:
         """`(V,)`: how much of the jaw's rotation each vertex takes; 1 at the lower lip and chin, 0 above the mouth."""
         v, marks, regions = self.template.mesh.vertices, self.template.landmarks, self.template.regions
         scale = self._scale
-        fixed = (v[:, 2] < -8) | (v[:, 1] > v[marks["sn"], 1] + 26) | (v[:, 1] < v[marks["gn"], 1] - 11 * scale)
+        fixed = (
+            (v[:, 2] < -8)
+            | (v[:, 1] > v[marks["sn"], 1] + 26)
+            | ((v[:, 1] < v[marks["gn"], 1] - 11 * scale) & (v[:, 2] < 12))
+        )
         fixed[regions["ears"]] = True
         value = np.zeros((len(v), 1))
         corner = v[marks["ch_l"], 0]

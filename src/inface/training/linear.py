@@ -145,8 +145,8 @@ def finish(
         block = slice(widths["identity"], widths["identity"] + widths["expression"])
         extras["expressions"] = {name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()}
     if growth is not None and "age" in model.encoders:
-        ends = growth.code(np.array([population.age_months.min(), population.age_months.max()]))
-        codes_at = np.linspace(*ends, 61)
+        ends = np.array([np.floor(population.age_months.min()), np.ceil(population.age_months.max())])
+        codes_at = np.linspace(*growth.code(ends), 61)
         extras["age_calibration"] = AgeCalibration(np.ones(1), codes_at, growth.months(codes_at))
     subjects = "unnamed" if population.subject is None else str(len(np.unique(population.subject)))
     extras["card"] = {"training": f"{len(population)} scans, {subjects} subjects"}
@@ -154,10 +154,10 @@ def finish(
 
 
 def _labelled(population: Population) -> dict[str, FloatArray]:
-    """Expression name -> which scans bear it."""
+    """Expression name -> which scans bear it; "mixed" names no expression of its own."""
     out: dict[str, FloatArray] = {}
     if population.expression is not None:
-        names = [str(name) for name in np.unique(population.expression) if name]
+        names = [str(name) for name in np.unique(population.expression) if name not in ("", "mixed")]
         out = {name: population.expression == name for name in names}
     if population.neutral is not None and population.neutral.any():
         out["neutral"] = np.asarray(population.neutral)
