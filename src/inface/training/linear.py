@@ -17,7 +17,9 @@ from inface.training.twofactor import Growth, TwoFactor, fit_two_factor, solve_c
 BLOCKS = {"identity": 32, "expression": 64, "age": 1}
 
 
-def fit_linear(population: Population, blocks: Mapping[str, int] | None = None, *, span: int = 200) -> AEMorphableModel:
+def fit_linear(
+    population: Population, blocks: Mapping[str, int] | None = None, *, span: int | PrincipalComponents = 200
+) -> AEMorphableModel:
     """A linear disentangled model, without any iteration: the moments of the two-factor model (see `twofactor`).
 
     Encoders give the posterior mean of identity, expression and age; the decoder adds the three. Growth is linear in
@@ -33,13 +35,14 @@ def fit_linear(population: Population, blocks: Mapping[str, int] | None = None, 
     return fold(model, population, fit)
 
 
-def project(population: Population, span: int) -> tuple[FloatArray, PrincipalComponents]:
-    """Coefficients `(N, K)` of the shapes in the span of their first K modes, and those modes."""
+def project(population: Population, span: int | PrincipalComponents) -> tuple[FloatArray, PrincipalComponents]:
+    """Coefficients `(N, K)` of the shapes in the span of their first K modes (or of modes given), and those modes."""
     rows = population.shapes.reshape(len(population), -1)
-    fit = principal_components(rows, min(span, len(rows) - 1, rows.shape[1]), population.weight)
-    step = 512
-    parts = [fit.project(rows[i : i + step]) for i in range(0, len(rows), step)]
-    return np.concatenate(parts), fit
+    fit = span
+    if not isinstance(fit, PrincipalComponents):
+        fit = principal_components(rows, min(fit, len(rows) - 1, rows.shape[1]), population.weight)
+    parts = [fit.project(rows[i : i + 512]) for i in range(0, len(rows), 512)]
+    return np.concatenate(parts or [np.zeros((0, len(fit.eigenvalues)))]), fit
 
 
 class LinearStart:
