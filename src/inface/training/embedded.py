@@ -32,7 +32,9 @@ def training_cohort(subjects: int = SUBJECTS, workers: int = 1) -> Population:
     return cohort(subjects, SCANS, seed=SEED, test_share=TEST_SHARE, workers=workers)
 
 
-def preset_codes(model: SpanModel, span: PrincipalComponents, train: Population, children: int = 60) -> dict[str, FloatArray]:
+def preset_codes(
+    model: SpanModel, span: PrincipalComponents, train: Population, children: int = 60
+) -> dict[str, FloatArray]:
     """Expression name -> code `(w,)`: the mean over children of the codes of their faces with the preset."""
     start = len(model.encoders["identity"].skip)
     block = slice(start, start + len(model.encoders["expression"].skip))
@@ -70,7 +72,10 @@ def build(
     models: dict[str, SpanModel] = {}
     records = {}
     for name, blocks in (("autoencoder", PLAIN_WIDTH), ("disentangled", None)):
-        trained = fit_autoencoder(train, blocks, settings=settings, span=span)
+        chosen = settings or Settings()
+        if name == "autoencoder":  # noise only costs it: it has no blocks to keep apart
+            chosen = replace(chosen, noise=0.0)
+        trained = fit_autoencoder(train, blocks, settings=chosen, span=span)
         models[name] = _with_card(trained, span, train, card)
         records[name] = trained.record
         say(f"{name}: best after {trained.record['best_step']} steps ({time.time() - started:.0f} s)")
@@ -102,7 +107,7 @@ def _card(train: Population, subjects: int) -> dict[str, str]:
         "command": f"python -m inface.training.embedded --subjects {subjects}",
         "licence": "MIT",
         "use": "trying the software, teaching, tests; not for clinical decisions: no figure on it is a clinical figure",
-        "limits": "noise-free shapes from one generator; what it does not draw (clefts, ethnic variety) is not modelled",
+        "limits": "noise-free shapes from one generator; what it does not draw (clefts, ethnicity) is not modelled",
     }
 
 
