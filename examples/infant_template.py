@@ -10,7 +10,7 @@ import numpy as np
 
 from inface.mesh import Mesh
 from inface.synthetic import template
-from inface.viewer.render import render
+from inface.viewer.pictures import render
 
 
 def main(folder: Path) -> None:

@@ -18,8 +18,8 @@ from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
 # Palpated landmarks have no feature of shape: the skin vertex nearest to a stated place.
 _PALPATED = {"zy": (47, -3, 28), "go": (35, -33, 14), "ft": (40.8, 32, 54), "cheek": (34, -16, 60)}
-# On the ear, in its own frame (back, up, out): the notch above the tragus; the front of the helix; the attachments.
-_ON_EAR = {"t": (-5.4, 2.2, 2.2), "pra": (-9.2, 9, 0.2), "obs": (-4.5, 18.5, 1.5), "obi": (-3.5, -15, 0)}
+# On the ear, in its own frame (back, up, out): notch above the tragus, front and top of the helix, attachments.
+_ON_EAR = {"t": (-5.4, 2.2, 2.2), "pra": (-9.2, 9, 0.2), "sa": (5, 26.6, 4.6), "obs": (-4.5, 18.5, 1.5), "obi": (-3.5, -15, 0)}
 # Face contour (iBUG 9-16, chin to ear) and brows (22-26, medial to lateral): nearest skin vertex.
 _CONTOUR = [
     (8, -51, 60),
@@ -96,7 +96,7 @@ def place_landmarks(half: Half) -> tuple[dict[str, int], dict[str, int]]:
     for name, (back, up, out) in _ON_EAR.items():
         place = np.array(ORIGIN) + SCALE * (FRAME @ (out, up, -back))
         p[name] = int(np.linalg.norm(v - place, axis=1).argmin())
-    p["sa"], p["sba"] = find.most(y, find.ear), find.most(-y, find.ear)
+    p["sba"] = find.most(-y, find.ear)
     p["pa"] = find.most(u, find.ear)
     return m, p | _ibug_left(half, find, p)
 

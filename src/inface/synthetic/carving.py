@@ -12,7 +12,7 @@ from inface.synthetic.sculpture import NECK_CUT, above_neck_cut, signed_distance
 from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
 STEP = 1.0  # mm, marching cubes
-LENGTH = 7.1  # edge of the remesher in magnified space
+LENGTH = 7.3  # edge of the remesher in magnified space
 NECK_STATIONS = 28
 LID_EDGE = 0.75  # mm, front view: width of the lid margin
 MAGNIFIERS = (

@@ -12,7 +12,7 @@ from inface.synthetic.primitives import F, capsule, ellipsoid, union
 from inface.synthetic.sculpture_ear import add_ear
 from inface.synthetic.sculpture_face import add_face
 
-NECK_CUT = (-58.5, -0.18)  # the neck ends in the plane y = first + second * z: lower under the chin than at the nape
+NECK_CUT = (-55.8, -0.17)  # the neck ends in the plane y = first + second * z: lower under the chin than at the nape
 
 
 def above_neck_cut(points: FloatArray) -> FloatArray:

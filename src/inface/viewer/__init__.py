@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "animate": "inface.viewer.animations",
     "show": "inface.viewer.app",
     "show_model": "inface.viewer.app",
     "view": "inface.viewer.app",

@@ -156,7 +156,9 @@ def _server(host: str, port: int):
     server.scene.configure_default_lights(enabled=False)
     server.scene.configure_environment_map(None)
     for i, (place, intensity, color) in enumerate(_LIGHTS):
-        server.scene.add_light_directional(f"/light_{i}", color=color, intensity=intensity, position=place, cast_shadow=False)
+        server.scene.add_light_directional(
+            f"/light_{i}", color=color, intensity=intensity, position=place, cast_shadow=False
+        )
     server.scene.add_light_hemisphere("/sky", sky_color=(236, 240, 247), ground_color=(190, 175, 165), intensity=1.35)
     return server
 

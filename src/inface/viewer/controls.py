@@ -335,7 +335,7 @@ class Controls:
         self._readers.append(lambda s: _put(arrange, s.look.arrangement))
         for name, text in (("wireframe", "Wireframe"), ("landmarks", "Landmarks with names")):
             box = self._look(gui.add_checkbox(text, getattr(look, name)), name)
-            self._readers.append(lambda s, b=box, n=name: _put(b, getattr(s.look, n)))
+            self._readers.append(partial(_follow, box, name))
         opacity = self._look(gui.add_slider("Opacity of the others", 0.1, 1.0, 0.05, look.opacity), "opacity", float)
         self._readers.append(lambda s: _put(opacity, s.look.opacity))
         self._visibility()
@@ -504,6 +504,10 @@ def _blend(scene: Scene) -> Blend:
 def _put(handle: Any, value: Any) -> None:
     if handle.value != value:
         handle.value = value
+
+
+def _follow(handle: Any, name: str, scene: Scene) -> None:
+    _put(handle, getattr(scene.look, name))
 
 
 def _options(dropdown: Any, options: tuple[str, ...]) -> None:
