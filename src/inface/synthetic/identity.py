@@ -42,7 +42,7 @@ FACTORS: Mapping[str, Mapping[str, float]] = {
 
 SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over the whole head
 FACE_KERNEL = (0.65, 13.0)  # the same, in the face and at the ears only
-ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
+ASYMMETRY = 0.3  # the odd fields' amplitude over the even ones'
 _SUPPORT, _MODES = 360, 60
 _NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
 
