@@ -108,7 +108,7 @@ class HeadMaker:
         product, rest = self._surface
         moves = np.concatenate([points, weights], 1).astype(np.float32)
         flat = product @ moves.transpose(1, 0, 2).reshape(moves.shape[1], -1)
-        heads = flat.reshape(len(rest), len(moves), 3).transpose(1, 0, 2) + rest
+        heads: FloatArray = flat.reshape(len(rest), len(moves), 3).transpose(1, 0, 2) + rest
         heads = self.deformities.apply(heads, forms)
         return self.expressions.apply(heads, points, faces)
 
