@@ -26,9 +26,11 @@ VERBS = (
     "export",
     "view",
     "render",
-    "animate",
     "share",
     "demo",
+    "synth",
+    "train",
+    "evaluate",
 )
 
 

@@ -13,6 +13,9 @@ from scipy.spatial import cKDTree
 from inface._validate import BoolArray, FloatArray, IntArray, finite, floats
 
 
+AT_ONCE = 2_000_000  # distances held at once in a search
+
+
 @dataclass(frozen=True, eq=False)
 class Closest:
     """Closest points on a surface to n query points.
@@ -112,19 +115,23 @@ class SurfaceIndex:
         triangle = np.full(n, -1, np.int64)
         weights = np.zeros((n, 3))
         for members, tree, radius in self._groups:
-            self._search(points, members, tree, radius, best, triangle, weights)
+            self._search(points, np.arange(n), 4, 0, members, tree, radius, best, triangle, weights)
         hit = triangle >= 0
         out = points.copy()
         out[hit] = np.einsum("nk,nkd->nd", weights[hit], self._corners[triangle[hit]])
         return Closest(out, np.where(hit, best, np.inf), triangle, weights)
 
-    def _search(self, points, members, tree, radius, best, triangle, weights) -> None:
-        """Update best, triangle and weights in place with the triangles of one size group."""
-        open_ = np.arange(len(points))
-        done = 0
-        k = 4
+    def _search(self, points, open_, k, done, members, tree, radius, best, triangle, weights) -> None:
+        """Update best, triangle and weights in place with the triangles of one size group, for the points `open_`.
+
+        The `done` nearest centroids were looked at before; now the `k` nearest are.
+        """
         while len(open_):
             k = min(k, len(members))
+            if len(open_) * k > AT_ONCE and len(open_) > 1:  # in two halves, or the table would not fit in memory
+                for half in np.array_split(open_, 2):
+                    self._search(points, half, k, done, members, tree, radius, best, triangle, weights)
+                return
             distance, near = tree.query(points[open_], k=k)
             distance, near = distance.reshape(len(open_), k), near.reshape(len(open_), k)
             rows, cols = np.nonzero(distance[:, done:] < best[open_][:, None] + radius)

@@ -1,7 +1,7 @@
 """Head circumference, cephalic index and asymmetry of the cranial vault, measured on the plane through g and op.
 
 The plane holds glabella (g), opisthocranion (op) and the direction from the right tragus to the left. Its section is
-measured as a tape measures: over the convex outline, ears left out. Definitions [incran2025]:
+measured as a tape measures: over the convex outline, ears left out. Definitions [schnabel2025]:
 
 - circumference: length of the outline (mm);
 - length: the distance g-op; width: the longest chord parallel to the tragus line; cephalic index: 100 width / length;

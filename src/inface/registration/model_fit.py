@@ -18,6 +18,7 @@ from inface.geometry.proximity import nearest
 from inface.registration.pose import Pose, rotation_of
 from inface.registration.prior import ShapePrior
 
+OUTSIDE = 1.8  # Tukey's constant for scan points outside the model; 4.685 inside
 # (share of modes or number, reach in mm, steps)
 SCHEDULE = ((10, 30.0, 3), (40, 15.0, 3), (None, 10.0, 4), (None, 5.0, 4))
 
@@ -94,9 +95,9 @@ def fit_model(
     ignore: BoolArray | None = None,
     schedule=SCHEDULE,
     noise: float = 0.4,
-    correlation: float = 10.0,
+    correlation: float = 2.5,
     landmark_noise: float = 2.0,
-    model_points: int = 3500,
+    model_points: int = 10000,
 ) -> ModelFit:
     """Fit a model to a scan from a start pose.
 
@@ -211,7 +212,9 @@ def _matches(prior, target, shape, rotation, translation, rows, matchable, reach
     sigma = noise
     if len(residual):
         sigma = max(noise, 1.4826 * float(np.median(np.abs(residual))))
-    w = w * _tukey(d / (1.5 * reach)) * _tukey(residual / (4.685 * sigma))
+    # cloth and hair lie outside the skin, so what is outside is believed less than what is inside
+    width = np.where(residual > 0, OUTSIDE, 4.685) * sigma
+    w = w * _tukey(d / (1.5 * reach)) * _tukey(residual / width)
     return ids, n, residual, w, sigma
 
 

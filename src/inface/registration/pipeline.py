@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, vertex_mask
 from inface.errors import ConvergenceError
@@ -24,8 +23,9 @@ from inface.registration.result import Registration, Stage
 from inface.registration.verdict import Limits, judge
 from inface.transforms import Similarity
 
+HOPELESS = 0.6  # score beyond which nobody will look at exact distances
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
-FINAL = ((None, 10.0, 4), (None, 5.0, 4))
+FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Settings:
         modes: use this many of the model's modes; None: all.
         refine: leave the model's space after the fit.
         levels: (stiffness, reach mm, steps) of the refinement.
+        outside: in the refinement, skin follows a scan that lies outside it by less than this many mm; what is farther
+            out is taken for cloth or hair.
         hard_landmarks: hold given landmarks exactly in the refinement.
         use_landmarks_in_fit: draw the fit to the landmarks; False: they only give the pose.
         check_pose: with a given start or landmarks, look for a better pose all the same.
@@ -48,11 +50,12 @@ class Settings:
     """
 
     noise: float = 0.4
-    correlation: float = 10.0
+    correlation: float = 2.5
     landmark_noise: float = 2.0
     modes: int | None = None
     refine: bool = True
     levels: tuple[tuple[float, float, int], ...] = LEVELS
+    outside: float = 1.0
     hard_landmarks: bool = False
     use_landmarks_in_fit: bool = True
     check_pose: bool = True
@@ -203,10 +206,11 @@ class _Run:
                 landmarks=checked.points if settings.hard_landmarks else None, hard_landmarks=True,
                 curves=[Curve(c.vertices, (c.points - cleaned.centre) * factor) for c in curves],
                 levels=settings.levels,
+                outside=settings.outside,
             )  # fmt: skip
             quality = measure_quality(prior, target, moved)
             self.done("refine", {"score": quality.score, "moved": float(np.abs(moved - fit.vertices).mean())})
-        distance = _distances(cleaned, factor, moved)
+        distance = _distances(cleaned, target, factor, moved, exact=quality.score < HOPELESS)
         extra = list(checked.doubts)
         verdict, reasons = judge(quality, fit.sigma, fit.b, gap, settings.limits, extra)
         back = fit.pose
@@ -307,7 +311,7 @@ class _Run:
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
     def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
-        return self.fit_model(candidate.target, candidate.fit.pose, candidate.fit.b, FINAL, checked, 3500)
+        return self.fit_model(candidate.target, candidate.fit.pose, candidate.fit.b, FINAL, checked, 10000)
 
     def fit_model(self, target, pose, b, schedule, checked, points) -> ModelFit:
         s = self.settings
@@ -323,8 +327,8 @@ class _Run:
         return min(c.quality.score for c in candidates[1:]) - candidates[0].quality.score
 
 
-def _distances(cleaned: CleanScan, factor: float, vertices: FloatArray) -> FloatArray:
-    """Distance of each vertex from the scan's surface (or nearest point of a cloud), mm."""
-    if len(cleaned.triangles):
+def _distances(cleaned: CleanScan, target: Target, factor: float, vertices: FloatArray, exact: bool) -> FloatArray:
+    """Distance of each vertex from the scan's surface, mm; from its nearest point for clouds and hopeless fits."""
+    if exact and len(cleaned.triangles):
         return SurfaceIndex(cleaned.vertices * factor, cleaned.triangles).closest(vertices).distance
-    return nearest(cKDTree(cleaned.points * factor), vertices)[0]
+    return nearest(target.tree, vertices)[0]

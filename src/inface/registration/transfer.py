@@ -20,7 +20,7 @@ def colors_to_model(registration: Registration, scan: Mesh) -> FloatArray:
     mesh, support = _mesh(registration), registration.support
     if scan.colors is None or support is None:
         raise ValueError("scan: expected colours, got none")
-    finite = np.isfinite(scan.vertices).all(1)
+    finite = np.asarray(np.isfinite(scan.vertices).all(axis=1))
     triangles = scan.triangles[finite[scan.triangles].all(1)] if len(scan.triangles) else scan.triangles
     if len(triangles):
         found = SurfaceIndex(scan.vertices, triangles).closest(mesh.vertices)

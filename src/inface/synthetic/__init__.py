@@ -1,6 +1,7 @@
 """An infant head written from scratch: template, growth, identity, expressions, cohorts, simulated scans."""
 
 from inface.synthetic.cohort import CohortPlan, cohort, shapes_for
+from inface.synthetic.cohort_files import write_cohort
 from inface.synthetic.deformity import DEFORMITIES, Deformity
 from inface.synthetic.expression import PRESETS, UNITS, expression_weights
 from inface.synthetic.head import head
@@ -21,4 +22,5 @@ __all__ = [
     "simulate_scan",
     "template",
     "template_colours",
+    "write_cohort",
 ]

@@ -6,7 +6,7 @@ millimetres, the cephalic index in per cent, ages in months. Sources, keys of `d
 
 - [who2007]: WHO child growth standards, head circumference for age, boys and girls (LMS with L = 1).
 - CT series of the cephalic index: Poland (n = 180), USA (Pindrik et al., n = 312); the curve is chosen between them.
-- [inface2024]: landmark distances of the published template of INFACE.
+- [schnabel2024]: landmark distances of the published template of INFACE.
 - newborn series of Korea (outer canthal 65.3 +- 5.8, intercanthal 22.9 +- 2.1, nose height 22.6 and width 22.1).
 """
 
@@ -46,20 +46,21 @@ _E6 = "proportions of Farkas, Hall and Feingold from memory, smoothed, through t
 _OWN = "chosen: follows its neighbours' growth"
 
 # fmt: off
+# ruff: noqa: E501
 ROWS: Mapping[str, Row] = {
-    "n-gn":    Row((52, 62, 70, 78, 85, 89), 0.050, "working value", f"{_E6}; 6 months near [inface2024]"),
-    "n-sn":    Row((23, 28, 30, 32, 35, 37), 0.060, "derived", "newborn nose height 22.6 (Korea, n=90) and 30.4 of [inface2024]; the rest working values"),
+    "n-gn":    Row((52, 62, 70, 78, 85, 89), 0.050, "working value", f"{_E6}; 6 months near [schnabel2024]"),
+    "n-sn":    Row((23, 28, 30, 32, 35, 37), 0.060, "derived", "newborn nose height 22.6 (Korea, n=90) and 30.4 of [schnabel2024]; the rest working values"),
     "sn-gn":   Row((31, 37, 42, 46, 49, 51), 0.060, "working value", _E6),
     "zy-zy":   Row((76, 87, 94, 99, 104, 108), 0.050, "working value", _E6),
     "go-go":   Row((60, 66, 70, 74, 78, 81), 0.060, "working value", f"{_E6}; depends on the caliper's pressure"),
     "ft-ft":   Row((66, 76, 82, 88, 92, 94), 0.050, "working value", _E6),
-    "t-t":     Row((84, 100, 110, 116, 121, 124), 0.042, "derived", "112.1 of [inface2024] near 6 months; the rest working values"),
-    "en-en":   Row((22, 25, 27, 27.5, 28, 28.5), 2 / 27, "derived", "newborn 22.9 (Korea, n=69) and 28.2 of [inface2024]; the rest working values"),
-    "ex-ex":   Row((64, 69, 72, 75, 78, 80), 4 / 72, "derived", "newborn 65.3 (Korea, n=69) and 71.6 of [inface2024]; the rest working values"),
-    "al-al":   Row((22, 24.5, 25.5, 26, 27, 28), 1.7 / 25.5, "derived", "newborn 22.1 (Korea, n=90) and 25.0 of [inface2024]; the rest working values"),
-    "sn-prn":  Row((9, 10, 11, 11.5, 12, 12.5), 1.3 / 11, "derived", "newborn 8.9 (Korea, n=90) and 11.7 of [inface2024]; the rest working values"),
+    "t-t":     Row((84, 100, 110, 116, 121, 124), 0.042, "derived", "112.1 of [schnabel2024] near 6 months; the rest working values"),
+    "en-en":   Row((22, 25, 27, 27.5, 28, 28.5), 2 / 27, "derived", "newborn 22.9 (Korea, n=69) and 28.2 of [schnabel2024]; the rest working values"),
+    "ex-ex":   Row((64, 69, 72, 75, 78, 80), 4 / 72, "derived", "newborn 65.3 (Korea, n=69) and 71.6 of [schnabel2024]; the rest working values"),
+    "al-al":   Row((22, 24.5, 25.5, 26, 27, 28), 1.7 / 25.5, "derived", "newborn 22.1 (Korea, n=90) and 25.0 of [schnabel2024]; the rest working values"),
+    "sn-prn":  Row((9, 10, 11, 11.5, 12, 12.5), 1.3 / 11, "derived", "newborn 8.9 (Korea, n=90) and 11.7 of [schnabel2024]; the rest working values"),
     "sn-ls":   Row((8, 9.5, 10.5, 11, 11.5, 12), 1.3 / 10.5, "working value", _E6),
-    "ch-ch":   Row((28, 31, 33, 35, 37, 38), 2.6 / 33, "derived", "34.4 of [inface2024] near 6 months; the rest working values"),
+    "ch-ch":   Row((28, 31, 33, 35, 37, 38), 2.6 / 33, "derived", "34.4 of [schnabel2024] near 6 months; the rest working values"),
     "li-gn":   Row((15, 18, 19, 21, 23, 24), 0.090, "working value", _E6),
     "ls-li":   Row((0.82, 0.94, 1, 1.04, 1.08, 1.10), 0.110, "working value", "chosen: height of the red of the lips", relative=True),
     "tip height": Row((0.86, 0.93, 1, 1.02, 1.02, 1.04), 0.115, "working value", "chosen: the tip turns up less with age", relative=True),
@@ -68,7 +69,7 @@ ROWS: Mapping[str, Row] = {
     "t-n":     Row((0.785, 0.925, 1, 1.055, 1.115, 1.155), 0.040, "working value", _OWN, relative=True),
     "t-sn":    Row((0.770, 0.920, 1, 1.060, 1.125, 1.170), 0.040, "working value", _OWN, relative=True),
     "t-gn":    Row((0.740, 0.905, 1, 1.075, 1.160, 1.220), 0.045, "working value", "chosen: the chin is recessed at birth and comes by 3 years", relative=True),
-    "ps-pi":   Row((0.85, 0.95, 1, 1.03, 1.06, 1.08), 0.100, "working value", _OWN, relative=True),
+    "ps-pi":   Row((0.85, 0.95, 1, 1.03, 1.06, 1.08), 0.070, "working value", _OWN, relative=True),
     "cheek-cheek": Row((0.80, 0.93, 1, 1.030, 1.065, 1.095), 0.065, "working value", "chosen: the fat pads thin out after the first year", relative=True),
     "vault height": Row((0.815, 0.935, 1, 1.055, 1.110, 1.140), 0.032, "working value", "chosen: height follows length (towering index 64-65 at all ages, Pindrik et al.)", relative=True),
     "back depth":   Row((0.820, 0.935, 1, 1.055, 1.120, 1.150), 0.060, "working value", "chosen: follows head length", relative=True),
@@ -78,7 +79,7 @@ ROWS: Mapping[str, Row] = {
     "bridge":       Row((0.72, 0.92, 1, 1.10, 1.24, 1.33), 0.090, "working value", "chosen: flat nasal bridge at birth, risen by 3 years", relative=True),
     "eye level":    Row((0.80, 0.93, 1, 1.05, 1.09, 1.12), 0.080, "working value", _OWN, relative=True),
     "cheek depth":  Row((0.77, 0.92, 1, 1.045, 1.090, 1.120), 0.040, "working value", _OWN, relative=True),
-    "chin":         Row((-0.8, -0.3, 0, 0.7, 1.7, 2.6), 1.000, "working value", "chosen: pogonion against the fold above it", shift=True),
+    "chin":         Row((-1.0, -0.8, 0, 1.0, 2.3, 3.4), 1.600, "working value", "chosen: pogonion behind subnasale, coming forward with age", shift=True),
     "ear stand-off": Row((-0.8, -0.3, 0, 0.2, 0.4, 0.5), 1.000, "working value", _OWN, shift=True),
     "neck width":   Row((0.76, 0.92, 1, 1.07, 1.14, 1.19), 0.060, "working value", _OWN, relative=True),
 }

@@ -1,6 +1,6 @@
 """Cohorts: many children, several scans of each, every factor known."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_all_start_methods, get_context
@@ -19,7 +19,7 @@ from inface.synthetic.head import head_maker
 # Share of each expression among scans that are not neutral; strengths are drawn from 0.6 to 1 and mixed with others.
 EXPRESSIVE = {"crying": 0.3, "smiling": 0.25, "surprised": 0.15, "whining": 0.1, "asleep": 0.1, "mixed": 0.1}
 _MIX_WITH = 0.35  # largest strength of the other units drawn on top
-_BATCH = 32  # fixed, so that the same heads are computed together whatever the number of workers
+BATCH = 32  # fixed, so that the same heads are computed together whatever the number of workers
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class Factors:
     expression_weights: FloatArray
     deformity: FloatArray
     split: np.ndarray
+
+    @property
+    def name(self) -> list[str]:
+        """A name for each scan: the child's and the scan's number."""
+        return [f"{s}_{k}" for s, k in zip(self.subject, self.scan, strict=True)]
 
 
 def draw_factors(plan: CohortPlan) -> Factors:
@@ -167,19 +172,25 @@ def shapes_for(
     if wrong:
         raise ValueError(f"factors: expected 1 or {count} rows each, got {wrong[0]}")
     full = [np.broadcast_to(a, (count, *a.shape[1:])) for a in arrays]
-    batches = [tuple(a[start : start + _BATCH] for a in full) for start in range(0, count, _BATCH)]
+    batches = [tuple(a[start : start + BATCH] for a in full) for start in range(0, count, BATCH)]
     maker = head_maker()
     out = np.empty((count, len(maker.template.mesh.vertices), 3), np.float32)
-    for k, shapes in enumerate(_each(batches, workers)):
-        out[k * _BATCH : (k + 1) * _BATCH] = shapes
+    for k, shapes in enumerate(each_batch(batches, workers)):
+        out[k * BATCH : (k + 1) * BATCH] = shapes
     return out
 
 
-def _each(batches: Sequence[tuple], workers: int):
-    """Shapes of every batch, in order."""
+def batches_of(factors: Factors, starts: Sequence[int]) -> list[tuple]:
+    """The batches of scans that begin at `starts`, as `each_batch` takes them."""
+    columns = (factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity)
+    return [tuple(column[start : start + BATCH] for column in columns) for start in starts]
+
+
+def each_batch(batches: Sequence[tuple], workers: int) -> Iterator[FloatArray]:
+    """Shapes `(n, V, 3)` of every batch, in order; the bytes do not depend on `workers`."""
     if workers < 1:
         raise ValueError(f"workers: expected 1 or more, got {workers}")
-    if workers == 1 or len(batches) == 1:
+    if workers == 1 or len(batches) < 2:
         yield from map(_batch_shapes, batches)
         return
     warm = head_maker()
@@ -202,9 +213,9 @@ def population_of(factors: Factors, shapes: FloatArray) -> Population:
         age_months=factors.age,
         sex=factors.sex,
         expression=factors.expression,
-        neutral=~factors.expression_weights.any(1),
+        neutral=np.logical_not(factors.expression_weights.any(1)),
         split=factors.split,
-        name=np.array([f"{s}_{k}" for s, k in zip(factors.subject, factors.scan, strict=True)]),
+        name=np.array(factors.name),
         factors={
             "identity": factors.identity,
             "expression_weights": factors.expression_weights,
@@ -232,6 +243,3 @@ def cohort(
 def plan_record(plan: CohortPlan) -> dict[str, Any]:
     """The plan as plain values, for a manifest."""
     return asdict(plan)
-
-
-Progress = Callable[[int, int], None]

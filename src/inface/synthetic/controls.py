@@ -74,8 +74,7 @@ class Controls:
 
         def take(candidates) -> None:
             for i in candidates:
-                near = [] if not taken else np.linalg.norm(vertices[taken] - vertices[i], axis=1)
-                if not len(near) or near.min() > _SPACING:
+                if not taken or np.linalg.norm(vertices[taken] - vertices[i], axis=1).min() > _SPACING:
                     taken.extend(dict.fromkeys((int(i), int(mirror[i]))))
 
         take(named.values())
@@ -176,7 +175,8 @@ def axis_measures(controls: Controls) -> dict[str, Difference]:
     other = low[controls.position[low, 0].argmin()]
 
     def both(a: str, b: str) -> tuple[tuple[int, int], ...]:
-        return tuple((row.get(a, row.get(a + s)), row.get(b, row.get(b + s))) for s in ("_l", "_r"))
+        sides = [[name if name in row else name + side for name in (a, b)] for side in ("_l", "_r")]
+        return tuple((row[first], row[second]) for first, second in sides)
 
     return {
         "vault height": Difference(both("v", "t"), 1),
@@ -187,7 +187,7 @@ def axis_measures(controls: Controls) -> dict[str, Difference]:
         "bridge": Difference(both("n", "en"), 2),
         "eye level": Difference(both("n", "t"), 1),
         "cheek depth": Difference(both("cheek", "t"), 2),
-        "chin": Difference(((row["pg"], row["sl"]),), 2),
+        "chin": Difference(((row["pg"], row["sn"]),), 2),
         "ear stand-off": Difference(((row["pa_l"], row["t_l"]), (row["t_r"], row["pa_r"])), 0),
         "neck width": Difference(((int(widest), int(other)),), 0),
     }

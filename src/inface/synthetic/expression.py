@@ -157,7 +157,7 @@ class Expressions:
         v, regions = self.template.mesh.vertices, self.template.regions
         corner = self.template.landmarks["ch_l"]
         wide = v[corner, 0]
-        out = {"corner": (np.array([corner]), np.ones(1))}
+        out: dict[str, tuple[IntArray, FloatArray]] = {"corner": (np.array([corner]), np.ones(1))}
         for side in ("upper", "lower"):
             line = regions[f"mouth_line_{side}"]
             line = line[(v[line, 0] >= -1e-6) & (v[line, 0] < 0.62 * wide)]
@@ -186,9 +186,10 @@ class Expressions:
         vertices, triangles = self.template.mesh.vertices, self.template.mesh.triangles
         fixed = self._held.copy()
         values = np.zeros((len(vertices), 3 * len(_POSES)))
-        for name, (ids, _) in self._patches.items():
-            if not set(ids) <= set(np.flatnonzero(self._held)):
-                fixed[ids] = True
+        for ids, _ in self._patches.values():
+            fixed[ids] = True
+        for name in ("iris", "pupil"):  # the globe stays behind the lids
+            fixed[self.template.regions.get(name, np.array([], int))] = True
         fixed |= fixed[self.template.mirror]
         for u, pose in enumerate(_POSES.values()):
             target = np.zeros((len(vertices), 3))
@@ -204,7 +205,11 @@ class Expressions:
         """`(V,)`: how much of the jaw's rotation each vertex takes; 1 at the lower lip and chin, 0 above the mouth."""
         v, marks, regions = self.template.mesh.vertices, self.template.landmarks, self.template.regions
         scale = self._scale
-        fixed = (v[:, 2] < -8) | (v[:, 1] > v[marks["sn"], 1] + 26) | (v[:, 1] < v[marks["gn"], 1] - 11 * scale)
+        fixed = (
+            (v[:, 2] < -8)
+            | (v[:, 1] > v[marks["sn"], 1] + 26)
+            | ((v[:, 1] < v[marks["gn"], 1] - 11 * scale) & (v[:, 2] < 12))
+        )
         fixed[regions["ears"]] = True
         value = np.zeros((len(v), 1))
         corner = v[marks["ch_l"], 0]
@@ -222,8 +227,8 @@ class Expressions:
             & (v[:, 2] > v[marks["gn"], 2] - 12 * scale)
             & ~self._hidden
         )
-        for ids, share in ((lower, 1.0), (chin, 1.0), (self._patches["lower lip"][0], 1.0), (self._jaw_angle(), 0.5)):
-            fixed[ids], value[ids] = True, share
+        for ids, part in ((lower, 1.0), (chin, 1.0), (self._patches["lower lip"][0], 1.0), (self._jaw_angle(), 0.5)):
+            fixed[ids], value[ids] = True, part
         mirror = self.template.mirror
         assert mirror is not None
         value = np.maximum(value, value[mirror])

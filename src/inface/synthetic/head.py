@@ -65,7 +65,7 @@ class HeadMaker:
 
     @cached_property
     def _surface(self) -> tuple[FloatArray, FloatArray]:
-        """`(V, L + 90)` float32: what control points and detail do; and the template with the points at zero."""
+        """`(V, L + 120)` float32: what control points and detail do; and the template with the points at zero."""
         product = np.hstack([self.basis, self.identity.detail]).astype(np.float32)
         rest = self.template.mesh.vertices - self.basis @ self.controls.position
         return product, rest.astype(np.float32)

@@ -30,6 +30,7 @@ _TOLERANCE = {
     "sn-ls": 0.15,
     "ls-li": 2.0,
     "back depth": 4.0,
+    "t-gn": 2.0,
     "vault shape": 0.004,
 }
 _DEFAULT_TOLERANCE = 0.15  # mm
@@ -59,7 +60,11 @@ class Measured:
 
     @cached_property
     def _pairs(self) -> dict[str, list[tuple[int, int]]]:
-        return {name: measure_pairs(self.controls, name) for name in MEASURES[2:] if name not in self._axes and name != VAULT_SHAPE}
+        return {
+            name: measure_pairs(self.controls, name)
+            for name in MEASURES[2:]
+            if name not in self._axes and name != VAULT_SHAPE
+        }
 
     @cached_property
     def tolerance(self) -> FloatArray:

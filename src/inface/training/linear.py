@@ -149,7 +149,7 @@ def finish(
             name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()
         }
     if growth is not None and "age" in model.encoders:
-        months = np.linspace(population.age_months.min(), population.age_months.max(), 37)
+        months = np.linspace(np.floor(population.age_months.min()), np.ceil(population.age_months.max()), 37)
         extras["age_calibration"] = AgeCalibration(np.ones(1), growth.code(months), months)
     subjects = "unnamed" if population.subject is None else str(len(np.unique(population.subject)))
     extras["card"] = {"training": f"{len(population)} scans, {subjects} subjects"}
@@ -157,10 +157,10 @@ def finish(
 
 
 def _labelled(population: Population) -> dict[str, FloatArray]:
-    """Expression name -> which scans bear it."""
+    """Expression name -> which scans bear it; "mixed" names no expression of its own."""
     out: dict[str, FloatArray] = {}
     if population.expression is not None:
-        names = [str(name) for name in np.unique(population.expression) if name]
+        names = [str(name) for name in np.unique(population.expression) if name not in ("", "mixed")]
         out = {name: population.expression == name for name in names}
     if population.neutral is not None and population.neutral.any():
         out["neutral"] = np.asarray(population.neutral)

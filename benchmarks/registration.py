@@ -1,0 +1,260 @@
+"""How well `register` finds the true correspondence of simulated scans, beside trimesh's functions; when it says no.
+
+    python benchmarks/registration.py scans --count 60      # accuracy, side by side with nothing
+    python benchmarks/registration.py peers --count 4       # the same scans by trimesh's nricp_amberg and nricp_sumner
+    python benchmarks/registration.py verdicts              # wrong starts, balls, boxes, halves, adults ...
+    python benchmarks/registration.py real                  # the adult scan with a model of the ICT data
+
+The scans are simulated from heads of OTHER identity kernels, ages and expressions than the model was trained on, but
+by the same generator: real infants are farther from any model. One BLAS thread; CPU seconds.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import trimesh
+
+from inface.geometry.adjacency import triangle_normals
+from inface.mesh import Mesh
+from inface.models import PCAMorphableModel
+from inface.population import Population
+from inface.registration import register
+from inface.registration.pose import rotation_of
+from inface.synthetic import UNITS, cohort, simulate_scan, template
+from inface.synthetic.head import HeadMaker
+from inface.synthetic.scanner import SimulatedScan
+from inface.training.pca import fit_pca
+from inface.transforms import Similarity, generalised_procrustes
+
+SHARED = Path(os.environ.get("INFACE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+LANDMARKS = ("n", "prn", "gn", "ex_l", "ex_r", "ch_l", "ch_r")
+OTHER_KERNELS = {"kernels": ((1.1, 45.0), (0.75, 22.0)), "face_kernel": (0.65, 11.0), "asymmetry": 0.2}
+
+
+def trained_model(subjects: int = 350) -> PCAMorphableModel:
+    """A model of the shipped generator's cohort, 99.98 % of the variance (age alone is most of it)."""
+    population = cohort(subjects, 2, seed=1, plagiocephaly_share=0.3)
+    aligned = generalised_procrustes(population.shapes).astype(np.float32)
+    return fit_pca(Population(population.template, aligned, subject=population.subject), 0.9998)
+
+
+class Strangers:
+    """Heads that the model has not seen: other kernels, ages evenly to 36 months, mixed expressions of any units."""
+
+    def __init__(self) -> None:
+        self.maker = HeadMaker(template(), OTHER_KERNELS)
+
+    def head(self, seed: int) -> Mesh:
+        rng = np.random.default_rng([99, seed])
+        weights = np.zeros(len(UNITS))
+        if rng.random() < 0.6:
+            weights[rng.choice(len(UNITS), 2, replace=False)] = rng.uniform(0.3, 0.9, 2)
+        deformity = np.zeros(4)
+        identity = rng.standard_normal(self.maker.identity.size)
+        sex = rng.choice(["male", "female"])
+        points = self.maker.shapes(identity, rng.uniform(0, 36), sex, weights, deformity)[0].astype(float)
+        base = self.maker.template.mesh
+        return Mesh(points, base.triangles, base.colors)
+
+    def scan(self, seed: int) -> SimulatedScan:
+        """Odd seeds bring the hard parts: a cap, shoulders, large holes, no back, metres, by turns."""
+        hard: dict = {}
+        if seed % 2:
+            rng = np.random.default_rng([98, seed])
+            hard = {"holes": float(rng.uniform(0.03, 0.08)), "islands": 6, "unit": str(rng.choice(["m", "mm"]))}
+            hard["cap"], hard["shoulders"] = bool(rng.random() < 0.6), bool(rng.random() < 0.6)
+            hard["views"] = str(rng.choice(["front", "no_back", "full"]))
+        else:
+            hard = {"cap": False, "shoulders": False}
+        return simulate_scan(self.head(seed), seed, **hard)
+
+
+def correspondence(mesh: Mesh, scan: SimulatedScan) -> np.ndarray:
+    """Distance of each vertex from its true place, mm."""
+    return np.linalg.norm(mesh.vertices - scan.truth, axis=1) / scan.pose.scale
+
+
+def flipped(vertices: np.ndarray, scan: SimulatedScan, triangles: np.ndarray, skin: np.ndarray) -> int:
+    """Triangles of the outer skin that point against the true head's."""
+    inside = skin[triangles].all(1)
+    a, b = triangle_normals(vertices, triangles[inside]), triangle_normals(scan.truth, triangles[inside])
+    return int((np.einsum("ij,ij->i", a, b) < 0).sum())
+
+
+def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
+    strangers, rows = Strangers(), []
+    regions = model.template.regions
+    skin = np.ones(len(model.mean_vertices), bool)
+    skin[regions["mouth_inside"]] = False
+    face = np.zeros_like(skin)
+    face[regions["face"]] = True
+    for seed in range(first, first + count):
+        scan = strangers.scan(seed)
+        given = {n: scan.truth[model.template.landmarks[n]] for n in LANDMARKS} if with_landmarks else None
+        start = time.process_time()
+        done = register(scan.mesh, model, given)
+        cpu = time.process_time() - start
+        row = {"seed": seed, "verdict": done.verdict, "cpu": cpu, "reasons": list(done.reasons), "unit": scan.unit}
+        row |= {k: scan.drawn[k] for k in ("views", "cap", "shoulders")} | {
+            k: float(v) for k, v in done.measures.items()
+        }
+        if done.mesh is not None:
+            error = correspondence(done.mesh, scan)
+            fit = correspondence(Mesh(done.transform.apply(done.fitted), done.mesh.triangles), scan)
+            shown = scan.seen & skin
+            row |= {
+                "seen": error[shown].mean(), "p95": np.percentile(error[shown], 95), "face": error[shown & face].mean(),
+                "all": error[skin].mean(), "fit_seen": fit[shown].mean(),
+                "flipped": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),
+                "right": bool(error[shown].mean() < 5), "unit_right": done.unit == scan.unit,
+                "stages": {s.name: round(s.seconds, 2) for s in done.stages},
+            }  # fmt: skip
+        rows.append(row)
+        print(_line(row), flush=True)
+    _summary(rows)
+    return rows
+
+
+def _line(row: dict) -> str:
+    keys = ("seen", "p95", "face", "all", "fit_seen", "score", "explained", "face_coverage", "gap", "sigma", "cpu")
+    numbers = "  ".join(f"{k} {row[k]:.2f}" for k in keys if k in row)
+    clothes = " cap" * row["cap"] + " shoulders" * row["shoulders"]
+    return f"{row['seed']:4d} {row['verdict']:8s} {row['views']:8s}{clothes}  {numbers}"
+
+
+def _summary(rows: list[dict]) -> None:
+    right = [r for r in rows if r.get("right")]
+    kept = np.mean([r["verdict"] != "failed" for r in right])
+    print(f"\nright {len(right)} of {len(rows)}; of these not called failed: {kept:.1%}")
+    for key in ("seen", "p95", "face", "all", "fit_seen", "flipped", "cpu"):
+        values = np.array([r[key] for r in right])
+        print(f"  {key:10s} mean {values.mean():.3f}  median {np.median(values):.3f}  worst {values.max():.3f}")
+
+
+def part(mesh: Mesh, keep: np.ndarray) -> Mesh:
+    """The triangles between kept vertices."""
+    return Mesh(mesh.vertices, mesh.triangles[keep[mesh.triangles].all(1)])
+
+
+def verdict_cases(strangers: Strangers, first: int):
+    """(kind, mesh, options, allowed verdicts, scan or None): what must never be ok, and what must not be failed."""
+    rng = np.random.default_rng([97, first])
+    never = ("failed", "partial")
+    for k in range(20):
+        scan = strangers.scan(first + k % 5)
+        axis = rng.normal(size=3)
+        turn = Similarity(_turn(axis, rng.uniform(45, 180)), rng.normal(0, 8, 3))
+        yield "wrong start", scan.mesh, {"start": scan.pose.compose(turn)}, never, None
+    for radius in rng.uniform(60, 100, 4):
+        ball = trimesh.creation.icosphere(subdivisions=5, radius=radius)
+        yield "ball", Mesh(ball.vertices, ball.faces), {}, never, None
+        squeezed = ball.vertices * rng.uniform(0.75, 1.1, 3)
+        yield "egg", Mesh(squeezed, ball.faces), {}, never, None
+    for _ in range(2):
+        box = trimesh.creation.box(rng.uniform(110, 200, 3)).subdivide_to_size(6)
+        yield "box", Mesh(box.vertices, box.faces), {}, never, None
+    can = trimesh.creation.capsule(height=90, radius=60)
+    yield "capsule", Mesh(can.vertices, can.faces), {}, never, None
+    noise = rng.normal(0, 60, (20000, 3))
+    yield "cloud of noise", Mesh(noise, []), {}, never, None
+    yield "soup of noise", Mesh(noise, rng.integers(0, len(noise), (30000, 3))), {}, never, None
+    yield "empty", Mesh([], []), {}, ("failed",), None
+    yield "ten vertices", Mesh(noise[:10], [[0, 1, 2], [2, 3, 4], [5, 6, 7]]), {}, ("failed",), None
+    adults = SHARED / "ict_head_light_f16.npz"
+    if adults.exists():
+        data = np.load(adults)
+        for k in range(6):
+            weights = rng.normal(size=40)
+            points = data["mean"] + np.tensordot(weights, data["identity"][:40].astype(float), 1)
+            bust = simulate_scan(Mesh(points, data["triangles"]), first + k, cap=False, collar=False)
+            yield "adult head", bust.mesh, {}, never, None
+        james = np.load(SHARED / "scan_menpo3d_james.npz")
+        yield "adult face", Mesh(james["vertices"], james["triangles"]), {}, never, None
+    for k in range(4):
+        scan = strangers.scan(first + 20 + 2 * k)
+        own = scan.pose.inverse().apply(scan.mesh.vertices)
+        flip = np.array([-1.0, 1, 1])
+        yield "left half", part(scan.mesh, own[:, 0] > 0), {}, ("partial",), scan
+        yield "back alone", part(scan.mesh, own[:, 2] < -5), {}, never, None
+        yield "mirrored", Mesh(scan.mesh.vertices * flip, scan.mesh.triangles[:, ::-1]), {}, ("ok",), None
+        yield "inside out", Mesh(scan.mesh.vertices, scan.mesh.triangles[:, ::-1]), {}, ("ok",), scan
+    dense = simulate_scan(strangers.head(first + 30), first, vertices=100000, views="full", cap=False, collar=False)
+    for _ in range(2):
+        finer = trimesh.Trimesh(dense.mesh.vertices, dense.mesh.triangles, process=False).subdivide()
+        dense = SimulatedScan(Mesh(finer.vertices, finer.faces), dense.truth, dense.seen, dense.pose, dense.unit)
+    yield "a million vertices", dense.mesh, {}, ("ok",), dense
+
+
+def _turn(axis: np.ndarray, degrees: float) -> np.ndarray:
+    return rotation_of(axis / np.linalg.norm(axis) * np.radians(degrees))
+
+
+def verdicts(model, first: int) -> list[dict]:
+    strangers, rows = Strangers(), []
+    for kind, mesh, options, allowed, scan in verdict_cases(strangers, first):
+        start = time.process_time()
+        done = register(mesh, model, **options)
+        row = {"kind": kind, "verdict": done.verdict, "good": done.verdict in allowed, "reasons": list(done.reasons)}
+        row |= {k: float(v) for k, v in done.measures.items()} | {"cpu": time.process_time() - start}
+        if scan is not None and done.mesh is not None:
+            row["seen"] = float(correspondence(done.mesh, scan)[scan.seen].mean())
+        if kind == "inside out":
+            row["good"] &= any("inside out" in note for note in done.notes)
+        rows.append(row)
+        keys = (
+            "score",
+            "explained",
+            "coverage",
+            "face_coverage",
+            "gap",
+            "sigma",
+            "mahalanobis",
+            "largest",
+            "seen",
+            "cpu",
+        )
+        numbers = "  ".join(f"{k} {row[k]:.2f}" for k in keys if k in row)
+        print(f"{'   ' if row['good'] else 'BAD'} {kind:18s} {row['verdict']:8s} {numbers}", flush=True)
+    for kind in dict.fromkeys(r["kind"] for r in rows):
+        those = [r for r in rows if r["kind"] == kind]
+        said = {v: sum(r["verdict"] == v for r in those) for v in ("ok", "partial", "failed")}
+        print(f"| {kind} | {len(those)} | {' | '.join(map(str, said.values()))} | {sum(r['good'] for r in those)} |")
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["scans", "verdicts"])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument(
+        "--first", type=int, default=100, help="seed of the first scan; 0 to 59 were used to set limits"
+    )
+    parser.add_argument("--landmarks", action="store_true", help="give seven landmarks")
+    parser.add_argument("--model", type=Path, help="keep the trained model here and use it again")
+    parser.add_argument("--json", type=Path, help="write the rows here")
+    given = parser.parse_args()
+    if given.model and given.model.exists():
+        model = PCAMorphableModel(given.model)
+    else:
+        model = trained_model()
+        if given.model:
+            model.save(given.model)
+    print(model)
+    if given.what == "scans":
+        rows = scans(model, given.first, given.count, given.landmarks)
+    else:
+        rows = verdicts(model, given.first)
+    if given.json:
+        given.json.write_text(json.dumps(rows, indent=1, default=float))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""`inface register`: raw scans to the model's topology."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from inface.cli import batch
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("register")(register_scans)
+
+
+def register_scans(
+    scans: Annotated[list[str], typer.Argument(metavar="SCAN...", help="Scan files, folders or globs.")],
+    model: Annotated[str, typer.Option(help="A model file, or an embedded model's name.")] = "pca",
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("registered"),
+    settings: Annotated[Path | None, typer.Option(help="Settings (YAML), as written beside earlier results.")] = None,
+    landmarks: Annotated[bool, typer.Option("--landmarks", help="Use the landmark file beside each scan.")] = False,
+    unit: Annotated[str | None, typer.Option(help="mm, cm, m or inch; found when not given.")] = None,
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
+    pictures: Annotated[bool, typer.Option(help="Write a picture of each.")] = True,
+) -> None:
+    """Register scans; report.csv and index.html list the doubtful ones first. Exits 1 when one failed."""
+    from inface.registration.batch import register_folder
+    from inface.registration.settings_file import read_settings
+
+    paths = batch.expand(scans)
+    loaded = batch.load_model(model)
+    chosen = None if settings is None else read_settings(settings)
+    console = Console(stderr=True)
+    columns = (TextColumn("register"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("register", total=len(paths))
+        rows = register_folder(
+            paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, workers=workers,
+            pictures=pictures, progress=lambda done, _all, _row: bar.update(task, completed=done),
+        )  # fmt: skip
+    for row in rows:
+        typer.echo(f"{row['verdict']:8s} {row['name']}  {row['reasons']}".rstrip())
+    counts = Counter(row["verdict"] for row in rows)
+    typer.echo(f"{counts['ok']} ok, {counts['partial']} partial, {counts['failed']} failed; see {out / 'index.html'}")
+    if counts["failed"]:
+        raise typer.Exit(1)
