@@ -26,6 +26,7 @@ VERBS = (
     "export",
     "view",
     "render",
+    "animate",
     "share",
     "demo",
     "synth",
