@@ -210,4 +210,4 @@ class Shaper {
   }
 }
 
-if (window.inface.page.stage) window.inface.shaper = new Shaper(window.inface.store, window.inface.page);
+window.inface.begin = (store, page) => { window.inface.shaper = new Shaper(store, page); };
