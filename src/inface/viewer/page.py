@@ -97,7 +97,7 @@ class Blob:
 
     def add_planes(self, row: np.ndarray) -> list:
         """Store int16 numbers as all low bytes, then all high bytes, which deflate better; small ones as int8."""
-        if not len(row) or np.abs(row).max() <= 127:
+        if not len(row) or (row.min() >= -128 and row.max() <= 127):
             return self.add(row.astype("i1"))
         planes = np.ascontiguousarray(row, "<i2").view(np.uint8).reshape(-1, 2).T
         offset, _, _ = self.add(planes)

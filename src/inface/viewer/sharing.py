@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, IntArray
 from inface.errors import InfaceError
 from inface.viewer.page import Blob, save_page
 from inface.viewer.sliders import groups, sliders
@@ -32,6 +34,37 @@ class Layer(NamedTuple):
     scales: FloatArray
     bias: FloatArray
     activate: bool
+
+
+class Tree:
+    """A walk over the surface in which every vertex comes after a neighbour: fields on it change little from a vertex
+    to its neighbour, so the differences are small numbers that compress well.
+
+    Attributes:
+        order: `(V,)` vertices as they are visited.
+        parents: `(V,)` for each of them the neighbour visited before, itself where a piece of the surface begins.
+    """
+
+    def __init__(self, vertex_count: int, triangles: IntArray) -> None:
+        t = np.asarray(triangles, np.int64)
+        rows, columns = np.concatenate([t[:, [0, 1]], t[:, [1, 2]], t[:, [2, 0]]]).T
+        shape = (vertex_count, vertex_count)
+        graph = sparse.csr_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=shape)
+        pieces = csgraph.connected_components(graph, directed=False)[1]
+        order, parents = [], []
+        for start in np.unique(pieces, return_index=True)[1]:
+            walk, before = csgraph.breadth_first_order(graph, start, directed=False)
+            order.append(walk)
+            parents.append(np.where(before[walk] < 0, walk, before[walk]))
+        self.order, self.parents = np.concatenate(order), np.concatenate(parents)
+
+    def add(self, row: np.ndarray, blob: Blob) -> list:
+        """Store int16 numbers `(3V,)` as differences along the walk, axis by axis; they wrap at 16 bits."""
+        at = row.reshape(-1, 3)
+        roots = self.order == self.parents
+        with np.errstate(over="ignore"):
+            change = at[self.order] - np.where(roots[:, None], np.int16(0), at[self.parents])
+        return blob.add_planes(np.ascontiguousarray(change.T).reshape(-1))
 
 
 def share(model: "MorphableModel", path: str | Path, *, title: str | None = None) -> float:
@@ -151,9 +184,11 @@ def _codes(model: "MorphableModel", count: int, seed: int) -> FloatArray:
 
 def _describe(model: "MorphableModel", layers: list[Layer], slope: float, blob: Blob) -> dict[str, Any]:
     mesh = model.template.mesh
+    tree = Tree(len(mesh.vertices), mesh.triangles)
     calibration = model.age_calibration
     block = model.blocks.get("expression")
     return {
+        "tree": [blob.add(tree.order.astype("<u4")), blob.add(tree.parents.astype("<u4"))],
         "topology": blob.topology(len(mesh.vertices), mesh.triangles),
         "colors": None if mesh.colors is None else blob.add(np.round(mesh.colors * 255).astype("u1").reshape(-1)),
         "landmarks": [[name, int(index)] for name, index in model.template.landmarks.items()],
@@ -172,7 +207,8 @@ def _describe(model: "MorphableModel", layers: list[Layer], slope: float, blob: 
         "slope": slope,
         "layers": [
             {
-                "rows": [blob.add_planes(row) if row.dtype == np.int16 else blob.add(row) for row in layer.steps],
+                "rows": [tree.add(row, blob) if row.dtype == np.int16 else blob.add(row) for row in layer.steps],
+                "tree": layer.steps.dtype == np.int16,
                 "scales": blob.add(layer.scales.astype("<f4")),
                 "bias": blob.add(layer.bias.astype("<f4")),
                 "activate": layer.activate,
