@@ -3,10 +3,10 @@
     INFACE_SHARED_DATA=<folder> python benchmarks/completion_ict.py
 
 200 faces are drawn from the ICT-FaceKit Light model (adults; identity modes N(0, 1), each expression with a weight in
-[0, 1] in one face of ten), a PCA model is fitted to them exactly and saved in the INFACE reference's layout, and 30 other
-faces, of which 30 % of the vertices round nose and mouth are hidden, are completed with harmonic back matching. Reported
-is the distance in mm over the hidden part: of the mean face, of plain least squares, and of the posterior mean with
-several noise levels: that of the fit itself, fixed ones, and one chosen on 30 further faces. Writes
+[0, 1] in one face of ten), a PCA model is fitted to them exactly and saved in the INFACE reference's layout, and 30
+other faces, of which 30 % of the vertices round nose and mouth are hidden, are completed with harmonic back matching.
+Reported is the distance in mm over the hidden part: of the mean face, of plain least squares, and of the posterior mean
+with several noise levels: that of the fit itself, fixed ones, and one chosen on 30 further faces. Writes
 `completion_ict.json` and `completion_ict.md` beside this file.
 """
 

@@ -6,13 +6,13 @@ from scipy.sparse.linalg import splu
 
 
 def pca_decode(components, mean, latent):
-    """One matrix product, with the up-cast of the float32 components at each call."""
-    return (latent.astype(np.float64) @ components.astype(np.float64)).reshape(mean.shape) + mean
+    """One matrix product in float64: numpy up-casts the float32 components at each call."""
+    return (latent.astype(np.float64) @ components).reshape(mean.shape) + mean
 
 
 def pca_encode(components, mean, vertices):
-    """One mesh, with an up-cast of the components at each call."""
-    return components.astype(np.float64) @ (vertices.astype(np.float64) - mean).reshape(-1)
+    """One mesh in float64: numpy up-casts the components at each call."""
+    return components @ (vertices.astype(np.float64) - mean).reshape(-1)
 
 
 def pca_partial_encode(components, mean, vertices, known):
@@ -51,10 +51,10 @@ def adjacency_lists(count, triangles):
 
 
 def network(net, x, *, last_activation):
-    """A fully connected network on one vector, with an up-cast of every weight matrix at each call."""
+    """A fully connected network on one float64 vector: numpy up-casts every weight matrix at each call."""
     h = x.astype(np.float64)
     for i, (weight, bias) in enumerate(zip(net.weights, net.biases, strict=True)):
-        h = weight.astype(np.float64) @ h + bias
+        h = weight @ h + bias
         if last_activation or i < len(net.weights) - 1:
             h = np.where(h > 0, h, net.slope * h)
     return h

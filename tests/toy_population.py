@@ -34,7 +34,7 @@ class ToyWorld:
 
     def template(self):
         mesh = Mesh(self.mean, self.triangles, colors=np.full((len(self.mean), 3), 0.5))
-        return Template(mesh, {"top": 40}, {"face": np.arange(12)}, self.mirror)
+        return Template(mesh, {"top": len(self.mean) - 2}, {"face": np.arange(12)}, self.mirror)
 
     def population(self, subjects=60, scans=4, seed=1, noise=0.02):
         random = np.random.default_rng(seed)

@@ -24,7 +24,15 @@ VERBS = (
     "correct",
     "convert",
     "export",
+    "view",
+    "render",
+    "animate",
+    "share",
     "demo",
+    "synth",
+    "train",
+    "evaluate",
+    "register",
 )
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from inface.cli.progress import columns
 from inface.codecs import MESH_FORMATS
 from inface.errors import InfaceError
 
@@ -119,9 +120,8 @@ def each(
     records: list[dict[str, Any]] = []
     failures: list[tuple[str, str]] = []
     console = Console(stderr=True)
-    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        for item in progress.track(items):
+    with Progress(*columns(), console=console, transient=True, disable=not console.is_terminal) as progress:
+        for item in progress.track(items, description=label):
             try:
                 record = {"input": name(item), **work(item)}
             except (InfaceError, ValueError, OSError) as error:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from inface.cli import batch
 from inface.errors import InfaceError
+from inface.mesh import Mesh
 
 
 def register(app: typer.Typer) -> None:
@@ -28,26 +28,27 @@ def render(
     modes: Annotated[int, typer.Option(min=1, help="Of a model: how many modes of each block.")] = 3,
     block: Annotated[str | None, typer.Option(help="Of a model: only this block's modes.")] = None,
     against: Annotated[
-        Path | None, typer.Option(help="Colour by the distance of each vertex from this mesh's, in mm.")
+        Path | None, typer.Option(help="Colour by the distance in mm to this mesh, with a legend.")
     ] = None,
-    limit: Annotated[float | None, typer.Option(help="Distance at the top of the legend.")] = None,
-    turntable: Annotated[int, typer.Option(min=0, help="This many views all round, as one sheet.")] = 0,
+    limit: Annotated[float | None, typer.Option(help="Distance in mm at the top of the legend.")] = None,
+    turntable: Annotated[int, typer.Option(min=0, help="This many views all round instead of --view.")] = 0,
 ) -> None:
     """Draw meshes, or a model's strongest modes at -3, 0 and +3 standard deviations, into a PNG file."""
-    from inface.viewer import distances, turntable_views
-    from inface.viewer import render as draw
+    from inface.cli import viewing
+    from inface.viewer import pictures
 
-    what, is_model = batch.model_or_meshes(inputs)
+    what, is_model = viewing.model_or_meshes(inputs)
     heat = None
     if against is not None:
         if is_model:
             raise InfaceError("--against compares meshes; give mesh files, not a model")
-        heat = distances(what, batch.load_mesh(against))
-    draw(
+        heat = pictures.distances(what, Mesh.load(against))
+    views = pictures.turntable(turntable) if turntable else [viewing.view_angles(v) for v in view or ["three-quarter"]]
+    pictures.render(
         what,
         out,
-        size=batch.pixels(size),
-        views=turntable_views(turntable) if turntable else [batch.angles(v) for v in view or ["three-quarter"]],
+        size=viewing.pixels(size),
+        views=views,
         style="clay" if clay else "colour",
         heat=heat,
         limit=limit,

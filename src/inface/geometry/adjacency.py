@@ -28,14 +28,9 @@ def edge_counts(triangles: IntArray, vertex_count: int | None = None) -> sparse.
     """Symmetric `(V, V)` int32 matrix: how many triangles use the edge between two vertices."""
     start, end = _directed_edges(triangles)
     size = vertex_count if vertex_count is not None else int(max(start.max(initial=-1), end.max(initial=-1))) + 1
-    rows, columns = np.concatenate([start, end]), np.concatenate([end, start])
-    # two counting sorts: by row, then (the matrix is symmetric) by column within each row
-    ones = np.ones(len(rows), np.int32)
-    by_row = sparse.csr_array((ones, rows, np.arange(len(rows) + 1)), shape=(len(rows), size)).tocsc()
-    loose = sparse.csr_array((by_row.data, columns[by_row.indices], by_row.indptr), shape=(size, size))
-    counts = loose.tocsc()
-    counts.sum_duplicates()
-    return sparse.csr_array((counts.data, counts.indices, counts.indptr), shape=(size, size))
+    ends = np.minimum(start, end), np.maximum(start, end)
+    upper = sparse.coo_array((np.ones(len(start), np.int32), ends), shape=(size, size)).tocsr()
+    return sparse.csr_array(upper + upper.T.tocsr())
 
 
 def neighbours(triangles: IntArray, vertex_count: int) -> list[IntArray]:

@@ -18,6 +18,14 @@ from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
 # Palpated landmarks have no feature of shape: the skin vertex nearest to a stated place.
 _PALPATED = {"zy": (47, -3, 28), "go": (35, -33, 14), "ft": (40.8, 32, 54), "cheek": (34, -16, 60)}
+# On the ear, in its own frame (back, up, out): notch above the tragus, front and top of the helix, attachments.
+_ON_EAR = {
+    "t": (-5.4, 2.2, 2.2),
+    "pra": (-9.2, 9, 0.2),
+    "sa": (5, 26.6, 4.6),
+    "obs": (-4.5, 18.5, 1.5),
+    "obi": (-3.5, -15, 0),
+}
 # Face contour (iBUG 9-16, chin to ear) and brows (22-26, medial to lateral): nearest skin vertex.
 _CONTOUR = [
     (8, -51, 60),
@@ -90,17 +98,12 @@ def place_landmarks(half: Half) -> tuple[dict[str, int], dict[str, int]]:
     border = half.vermilion[(y[half.vermilion] > -25) & (x[half.vermilion] > 2) & (x[half.vermilion] < 7)]
     p["cph"] = int(border[y[border].argmax()])
     p["ch"] = int(half.upper_line[-1])
-    u, up, _ = ear_frame(v.astype(F)).T
-    at = np.array(ORIGIN) + SCALE * (np.array([(2.2, 2.2, 5.4)]) @ FRAME.T)[0]  # notch above the tragus: w, v, -u
-    p["t"] = int(np.linalg.norm(v - at, axis=1).argmin())
-    p["sa"], p["sba"] = find.most(y, find.ear), find.most(-y, find.ear)
-    p["pra"] = find.most(-u, find.ear & (up > 5) & (up < 20))
+    u = ear_frame(v.astype(F))[:, 0]
+    for name, (back, up, out) in _ON_EAR.items():
+        place = np.array(ORIGIN) + SCALE * (FRAME @ (out, up, -back))
+        p[name] = int(np.linalg.norm(v - place, axis=1).argmin())
+    p["sba"] = find.most(-y, find.ear)
     p["pa"] = find.most(u, find.ear)
-    edge = np.unique(half.triangles[ears[half.triangles].any(1) & ~ears[half.triangles].all(1)])
-    rim = np.zeros(len(v), bool)
-    rim[edge] = True
-    front = rim & find.ear & (u < 4)
-    p["obs"], p["obi"] = find.most(y, front), find.most(-y, front)
     return m, p | _ibug_left(half, find, p)
 
 
@@ -178,7 +181,6 @@ def name_regions(half: Half, partner: IntArray) -> dict[str, IntArray]:
     upper_lip = lips & (upper_line | ((y > -26.3) & ~lower_line))
     lower_lip = lips & (lower_line | ((y < -26.3) & ~upper_line))
     neck = skin & ~ears & (y < -14 - 0.6 * (z + 10)) & (z < 44)
-    neck |= skin & (y < -55)
     bare = skin & ~neck & ~ears
     face = bare & (y < 60) & (z > np.maximum(16, 16 + 0.45 * (y - 20)))
     cranium = bare & (y > 24 - 0.55 * np.maximum(30 - z, 0)) & ~(face & (y < 24))

@@ -69,7 +69,7 @@ ROWS: Mapping[str, Row] = {
     "t-n":     Row((0.785, 0.925, 1, 1.055, 1.115, 1.155), 0.040, "working value", _OWN, relative=True),
     "t-sn":    Row((0.770, 0.920, 1, 1.060, 1.125, 1.170), 0.040, "working value", _OWN, relative=True),
     "t-gn":    Row((0.740, 0.905, 1, 1.075, 1.160, 1.220), 0.045, "working value", "chosen: the chin is recessed at birth and comes by 3 years", relative=True),
-    "ps-pi":   Row((0.85, 0.95, 1, 1.03, 1.06, 1.08), 0.100, "working value", _OWN, relative=True),
+    "ps-pi":   Row((0.85, 0.95, 1, 1.03, 1.06, 1.08), 0.070, "working value", _OWN, relative=True),
     "cheek-cheek": Row((0.80, 0.93, 1, 1.030, 1.065, 1.095), 0.065, "working value", "chosen: the fat pads thin out after the first year", relative=True),
     "vault height": Row((0.815, 0.935, 1, 1.055, 1.110, 1.140), 0.032, "working value", "chosen: height follows length (towering index 64-65 at all ages, Pindrik et al.)", relative=True),
     "back depth":   Row((0.820, 0.935, 1, 1.055, 1.120, 1.150), 0.060, "working value", "chosen: follows head length", relative=True),
@@ -79,7 +79,7 @@ ROWS: Mapping[str, Row] = {
     "bridge":       Row((0.72, 0.92, 1, 1.10, 1.24, 1.33), 0.090, "working value", "chosen: flat nasal bridge at birth, risen by 3 years", relative=True),
     "eye level":    Row((0.80, 0.93, 1, 1.05, 1.09, 1.12), 0.080, "working value", _OWN, relative=True),
     "cheek depth":  Row((0.77, 0.92, 1, 1.045, 1.090, 1.120), 0.040, "working value", _OWN, relative=True),
-    "chin":         Row((-0.8, -0.3, 0, 0.7, 1.7, 2.6), 1.000, "working value", "chosen: pogonion against the fold above it", shift=True),
+    "chin":         Row((-1.0, -0.8, 0, 1.0, 2.3, 3.4), 1.600, "working value", "chosen: pogonion behind subnasale, coming forward with age", shift=True),
     "ear stand-off": Row((-0.8, -0.3, 0, 0.2, 0.4, 0.5), 1.000, "working value", _OWN, shift=True),
     "neck width":   Row((0.76, 0.92, 1, 1.07, 1.14, 1.19), 0.060, "working value", _OWN, relative=True),
 }

@@ -8,11 +8,11 @@ from inface._validate import BoolArray, FloatArray, IntArray
 from inface.synthetic import meshing, openings
 from inface.synthetic.meshing import Magnifier
 from inface.synthetic.profile import profile_landmarks
-from inface.synthetic.sculpture import NECK_CUT, signed_distance
+from inface.synthetic.sculpture import NECK_CUT, above_neck_cut, signed_distance
 from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 
 STEP = 1.0  # mm, marching cubes
-LENGTH = 7.1  # edge of the remesher in magnified space
+LENGTH = 7.3  # edge of the remesher in magnified space
 NECK_STATIONS = 28
 LID_EDGE = 0.75  # mm, front view: width of the lid margin
 MAGNIFIERS = (
@@ -44,7 +44,7 @@ class Half:
 
 
 def _solid(points: FloatArray) -> FloatArray:
-    return np.maximum(signed_distance(points), (NECK_CUT - 4.0 - points[:, 1]).astype(np.float32))
+    return np.maximum(signed_distance(points), (-4.0 - above_neck_cut(points)).astype(np.float32))
 
 
 def front_depth(xy: FloatArray) -> FloatArray:
@@ -64,17 +64,17 @@ def front_depth(xy: FloatArray) -> FloatArray:
 def neck_stations() -> FloatArray:
     """Points `(NECK_STATIONS, 3)` of the left half of the neck's border, front to back, equally spaced."""
     t = np.linspace(0, np.pi, 721)
-    direction = np.c_[np.sin(t), np.zeros_like(t), np.cos(t)]
+    direction = np.c_[np.sin(t), NECK_CUT[1] * np.cos(t), np.cos(t)]
+    start = np.array([0, NECK_CUT[0] - 10 * NECK_CUT[1], -10])
     low, high = np.zeros(len(t)), np.full(len(t), 100.0)
     for _ in range(40):
         middle = 0.5 * (low + high)
-        hit = signed_distance(np.array([0, NECK_CUT, -10]) + middle[:, None] * direction) < 0
+        hit = signed_distance(start + middle[:, None] * direction) < 0
         low, high = np.where(hit, middle, low), np.where(hit, high, middle)
-    ring = np.array([0, NECK_CUT, -10]) + low[:, None] * direction
+    ring = start + low[:, None] * direction
     along = np.r_[0, np.cumsum(np.linalg.norm(np.diff(ring, axis=0), axis=1))]
     even = np.linspace(0, along[-1], NECK_STATIONS)
     stations = np.stack([np.interp(even, along, ring[:, k]) for k in range(3)], 1)
-    stations[:, 1] = NECK_CUT
     stations[[0, -1], 0] = 0
     return stations
 
@@ -85,7 +85,7 @@ def _front(vertices: FloatArray, low: tuple[float, float, float], high: tuple[fl
 
 def carve_half() -> Half:
     """Make the half mesh. Deterministic: the same numbers on every run."""
-    v, f = meshing.iso_surface(_solid, (0, NECK_CUT - 8, -84), (80, 116, 94), STEP)
+    v, f = meshing.iso_surface(_solid, (0, -76, -84), (80, 116, 94), STEP)
 
     # the red of the lips: a line for the remesher to keep
     value = np.full(len(v), -5.0)
@@ -110,7 +110,7 @@ def carve_half() -> Half:
     apart = np.r_[lips + [0, 0.6, 0], lips[-2::-1] - [0, 0.6, 0]]
     v, f, mouth = meshing.rim(v, f, value, np.r_[lips, lips[-2::-1]], closed=False, guide=apart)
 
-    v, f, neck = meshing.rim(v, f, v[:, 1] - NECK_CUT - 1.5, neck_stations(), closed=False)
+    v, f, neck = meshing.rim(v, f, above_neck_cut(v) - 1.5, neck_stations(), closed=False)
     v, f, new = meshing.compact(v, f)
     lid_edge, mouth, neck, red_edges = new[lid_edge], new[mouth], new[neck], new[red_edges]
 

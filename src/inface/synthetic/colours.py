@@ -9,7 +9,7 @@ from inface.synthetic.sculpture_face import NOSTRIL, vermilion
 
 SKIN, FLUSH, RED, WHITE = (0.90, 0.715, 0.625), (0.90, 0.54, 0.47), (0.80, 0.45, 0.43), (0.94, 0.935, 0.93)
 NOSTRIL_DARK = (0.27, 0.10, 0.09)
-IRIS, IRIS_EDGE, PUPIL = (0.34, 0.42, 0.50), (0.20, 0.26, 0.33), (0.03, 0.03, 0.04)
+IRIS, IRIS_EDGE, PUPIL = (0.36, 0.43, 0.49), (0.20, 0.26, 0.33), (0.03, 0.03, 0.04)
 LASH, CARUNCLE, HAIR, MOUTH = (0.42, 0.27, 0.23), (0.86, 0.58, 0.54), (0.60, 0.45, 0.35), (0.45, 0.16, 0.16)
 
 
@@ -34,7 +34,7 @@ def skin_colours(vertices: FloatArray, regions: dict[str, IntArray]) -> FloatArr
     mix(FLUSH, 0.18 * np.exp(-(((x - 24) / 13) ** 2) - ((y - 12) / 9) ** 2) * front)
     paint("ears", FLUSH, 0.22)
     # down on the scalp, from a soft hairline
-    hairline = 62 - 0.012 * x**2 + 0.0 * z
+    hairline = 62 - 0.012 * x**2
     back = np.clip((8 - z) / 25, 0, 1) * np.clip((y - 8) / 18, 0, 1)
     weight = np.maximum(np.clip((y - hairline) / 22, 0, 1), back)
     weight[regions["ears"]] = 0
@@ -63,7 +63,7 @@ def skin_colours(vertices: FloatArray, regions: dict[str, IntArray]) -> FloatArr
     mix(IRIS, eyes * (IRIS_RADIUS + 0.05 - from_pupil) / 0.4)
     mix(IRIS_EDGE, 0.8 * eyes * bump(from_pupil - IRIS_RADIUS + 0.4, 0.6))
     mix(PUPIL, eyes * (PUPIL_RADIUS + 0.25 - from_pupil) / 0.3)
-    paint("lid_margins", LASH, 0.75)
-    paint("lid_edges", LASH, 0.30)
+    paint("lid_margins", LASH, 0.6)
+    paint("lid_edges", LASH, 0.2)
     mix(CARUNCLE, np.where(eyes, np.clip((16.4 - x) / 2.0, 0, 0.9), 0))
     return colours

@@ -187,7 +187,7 @@ def axis_measures(controls: Controls) -> dict[str, Difference]:
         "bridge": Difference(both("n", "en"), 2),
         "eye level": Difference(both("n", "t"), 1),
         "cheek depth": Difference(both("cheek", "t"), 2),
-        "chin": Difference(((row["pg"], row["sl"]),), 2),
+        "chin": Difference(((row["pg"], row["sn"]),), 2),
         "ear stand-off": Difference(((row["pa_l"], row["t_l"]), (row["t_r"], row["pa_r"])), 0),
         "neck width": Difference(((int(widest), int(other)),), 0),
     }

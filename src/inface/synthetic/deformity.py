@@ -133,7 +133,7 @@ class Deformities:
         across, height = np.abs(v[:, 0]), v[:, 1] - n[1]
         front = smoothstep((v[:, 2] - 5) / 35) * smoothstep((height + 4) / 22) * smoothstep((90 - height) / 45)
         out = np.zeros_like(v)
-        out[:, 2] = front * (5.0 * np.exp(-((across / 11) ** 2)) - 9.0 * np.exp(-(((across - 42) / 20) ** 2)))
+        out[:, 2] = front * (5.0 * np.exp(-((across / 11) ** 2)) - 7.0 * np.exp(-(((across - 42) / 20) ** 2)))
         out[:, 0] = -front * 0.10 * v[:, 0]
         eyes = np.exp(-((height / 14) ** 2)) * smoothstep((v[:, 2] - 35) / 20)
         out[:, 0] -= 1.3 * eyes * np.tanh(v[:, 0] / 8)

@@ -188,6 +188,8 @@ class Expressions:
         values = np.zeros((len(vertices), 3 * len(_POSES)))
         for ids, _ in self._patches.values():
             fixed[ids] = True
+        for name in ("iris", "pupil"):  # the globe stays behind the lids
+            fixed[self.template.regions.get(name, np.array([], int))] = True
         fixed |= fixed[self.template.mirror]
         for u, pose in enumerate(_POSES.values()):
             target = np.zeros((len(vertices), 3))
@@ -203,7 +205,11 @@ class Expressions:
         """`(V,)`: how much of the jaw's rotation each vertex takes; 1 at the lower lip and chin, 0 above the mouth."""
         v, marks, regions = self.template.mesh.vertices, self.template.landmarks, self.template.regions
         scale = self._scale
-        fixed = (v[:, 2] < -8) | (v[:, 1] > v[marks["sn"], 1] + 26) | (v[:, 1] < v[marks["gn"], 1] - 11 * scale)
+        fixed = (
+            (v[:, 2] < -8)
+            | (v[:, 1] > v[marks["sn"], 1] + 26)
+            | ((v[:, 1] < v[marks["gn"], 1] - 11 * scale) & (v[:, 2] < 12))
+        )
         fixed[regions["ears"]] = True
         value = np.zeros((len(v), 1))
         corner = v[marks["ch_l"], 0]
@@ -267,9 +273,12 @@ class Expressions:
         moving, fields, change = self._carried
         shift = (points[active] - self.controls.position).astype(np.float32)
         parts = self._field_weights(weights[active]).astype(np.float32)
-        for i, move, part in zip(active, shift, parts, strict=True):
-            for f in np.flatnonzero(part):
-                out[i, moving] += part[f] * (fields[f] + change[f] @ move)
+        for f in range(len(fields)):
+            used = np.flatnonzero(parts[:, f])
+            if len(used):
+                flat = shift[used].transpose(1, 0, 2).reshape(shift.shape[1], -1)
+                carried = (change[f] @ flat).reshape(len(moving), len(used), 3).transpose(1, 0, 2)
+                out[active[used, None], moving] += parts[used, f, None, None] * (fields[f] + carried)
         return self._turn_jaw(out, active, weights)
 
     def _turn_jaw(self, heads: FloatArray, active: IntArray, weights: FloatArray) -> FloatArray:

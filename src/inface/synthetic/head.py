@@ -65,7 +65,7 @@ class HeadMaker:
 
     @cached_property
     def _surface(self) -> tuple[FloatArray, FloatArray]:
-        """`(V, L + 90)` float32: what control points and detail do; and the template with the points at zero."""
+        """`(V, L + 120)` float32: what control points and detail do; and the template with the points at zero."""
         product = np.hstack([self.basis, self.identity.detail]).astype(np.float32)
         rest = self.template.mesh.vertices - self.basis @ self.controls.position
         return product, rest.astype(np.float32)
@@ -107,7 +107,8 @@ class HeadMaker:
         points, weights = self.identity.place(vectors, ages, sexes)
         product, rest = self._surface
         moves = np.concatenate([points, weights], 1).astype(np.float32)
-        heads = np.stack([product @ move for move in moves]) + rest
+        flat = product @ moves.transpose(1, 0, 2).reshape(moves.shape[1], -1)
+        heads: FloatArray = flat.reshape(len(rest), len(moves), 3).transpose(1, 0, 2) + rest
         heads = self.deformities.apply(heads, forms)
         return self.expressions.apply(heads, points, faces)
 

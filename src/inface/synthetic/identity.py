@@ -41,10 +41,10 @@ FACTORS: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 
 SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over the whole head
-FACE_KERNEL = (0.6, 14.0)  # the same, in the face only
-ASYMMETRY = 0.13  # the odd fields' amplitude over the even ones'
-_SUPPORT, _MODES = 320, 45
-_NOT_DRAWN = ("n-gn", "li-gn", "back depth")  # these follow from others: nose, lips and lower face; vault and face
+FACE_KERNEL = (0.65, 13.0)  # the same, in the face and at the ears only
+ASYMMETRY = 0.3  # the odd fields' amplitude over the even ones'
+_SUPPORT, _MODES = 360, 60
+_NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
 
 
 def measure_loadings() -> FloatArray:
@@ -63,7 +63,7 @@ class Identity:
     Attributes:
         growth: the means.
         kernels: (amplitude, length) pairs in mm of the smooth detail over the whole head.
-        face_kernel: the same for the face alone.
+        face_kernel: the same for the face and the ears alone.
         asymmetry: amplitude of the odd part over the even part.
     """
 
@@ -84,14 +84,19 @@ class Identity:
 
     @cached_property
     def detail(self) -> FloatArray:
-        """Scalar fields `(V, 90)` in mm: mirror-even ones, then mirror-odd ones, unit variance in each."""
+        """Scalar fields `(V, 120)` in mm: mirror-even ones, then mirror-odd ones, unit variance in each."""
         vertices = self.growth.template.mesh.vertices
         support = vertices[spread_points(vertices, _SUPPORT)]
         flip = np.array([-1.0, 1, 1])
-        n = self.growth.controls.position[self.growth.controls.row["n"]]
+        controls = self.growth.controls
+        n = controls.position[controls.row["n"]]
+        left_ear = controls.position[controls.ear & (controls.position[:, 0] > 0)].mean(0)
 
-        def face(p: FloatArray) -> FloatArray:
-            return smoothstep((p[:, 2] - 20) / 30) * smoothstep((n[1] + 25 - p[:, 1]) / 20)
+        def fine(p: FloatArray) -> FloatArray:
+            """1 in the face and at the ears, 0 elsewhere."""
+            face = smoothstep((p[:, 2] - 20) / 30) * smoothstep((n[1] + 25 - p[:, 1]) / 20)
+            off = np.column_stack([np.abs(p[:, 0]), p[:, 1:]]) - left_ear
+            return np.maximum(face, np.exp(-(off**2).sum(1) / 20**2))
 
         def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
             square = ((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T).clip(0)
@@ -99,7 +104,7 @@ class Identity:
             for s, length in self.kernels:
                 out += s**2 * np.exp(-square / (2 * length**2))
             s, length = self.face_kernel
-            return out + np.outer(face(a), face(b)) * s**2 * np.exp(-square / (2 * length**2))
+            return out + np.outer(fine(a), fine(b)) * s**2 * np.exp(-square / (2 * length**2))
 
         inner, crossed = kernel(support, support), kernel(support, support * flip)
         outer, outer_crossed = kernel(vertices, support), kernel(vertices, support * flip)
@@ -114,7 +119,7 @@ class Identity:
         return np.hstack([even, odd])
 
     def detail_weights(self, identity: FloatArray) -> FloatArray:
-        """`(N, 90, 3)`: weights of the scalar fields in each coordinate."""
+        """`(N, 120, 3)`: weights of the scalar fields in each coordinate."""
         modes = self.detail.shape[1]
         weights = identity[:, self.loadings.shape[1] :].reshape(len(identity), modes, 3).copy()
         weights[:, : modes // 2, 0] *= self.asymmetry  # x of a symmetric head is an odd field, y and z are even
@@ -171,10 +176,19 @@ class Identity:
         at_points = self.detail[controls.ids]
         return at_points, ring - controls.ring_basis @ at_points
 
+    def measured(self, identity: FloatArray, age: FloatArray, sex: np.ndarray) -> tuple[FloatArray, FloatArray]:
+        """Control points with their detail `(N, L, 3)` and the measures `(N, M)` of children at their ages."""
+        points, weights = self.place(identity, age, sex)
+        at_points, at_ring = self._detail_at_controls
+        offset = at_points @ weights
+        values = self.growth.measured.values(points + offset, at_ring @ weights)
+        values[:, :2] *= self.growth.ring_factor(age, sex)
+        return points + offset, values
+
     def place(
         self, identity: FloatArray, age: FloatArray, sex: np.ndarray, *, rounds: int = 4
     ) -> tuple[FloatArray, FloatArray]:
-        """Control points `(N, L, 3)` and detail weights `(N, 90, 3)` of children at their ages.
+        """Control points `(N, L, 3)` and detail weights `(N, 120, 3)` of children at their ages.
 
         The points are set so that points plus detail have the drawn measures; the middle of the tragia is the origin.
         """

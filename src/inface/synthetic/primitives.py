@@ -55,9 +55,16 @@ def tube(points: FloatArray, stations: FloatArray) -> FloatArray:
     return distance
 
 
-def spline(stations: Sequence[Triple], count: int) -> FloatArray:
-    """A smooth curve `(count, D)` through the stations `(S, D)` (cubic, parametrised by the root of the chords)."""
+def spline(stations: Sequence[Triple], count: int, *, across: bool = False) -> FloatArray:
+    """A smooth curve `(count, D)` through the stations `(S, D)` (cubic, parametrised by the root of the chords).
+
+    `across=True`: the first station lies on the midline x = 0, which the curve crosses squarely; its left half.
+    """
     rows = np.asarray(stations, float)
+    if across:
+        sign = np.where(np.arange(rows.shape[1]) == 0, -1.0, 1.0)
+        whole = spline(np.r_[rows[:0:-1] * sign, rows], 2 * count - 1)
+        return whole[count - 1 :]
     t = np.r_[0, np.cumsum(np.linalg.norm(np.diff(rows[:, :3], axis=0), axis=1) ** 0.5)]
     return CubicSpline(t, rows)(np.linspace(0, t[-1], count))
 

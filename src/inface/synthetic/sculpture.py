@@ -12,7 +12,12 @@ from inface.synthetic.primitives import F, capsule, ellipsoid, union
 from inface.synthetic.sculpture_ear import add_ear
 from inface.synthetic.sculpture_face import add_face
 
-NECK_CUT = -62.0  # y of the neck's border, mm
+NECK_CUT = (-55.8, -0.17)  # the neck ends in the plane y = first + second * z: lower under the chin than at the nape
+
+
+def above_neck_cut(points: FloatArray) -> FloatArray:
+    """Height `(N,)` of points over the plane in which the neck ends, along y."""
+    return points[:, 1] - NECK_CUT[0] - NECK_CUT[1] * points[:, 2]
 
 
 def _cranium(p: FloatArray, paired: FloatArray) -> FloatArray:
@@ -27,9 +32,9 @@ def _cranium(p: FloatArray, paired: FloatArray) -> FloatArray:
 def _face_mass(p: FloatArray, paired: FloatArray) -> FloatArray:
     d = ellipsoid(p, (0, 2, 26), (46, 38, 40))
     d = union(d, ellipsoid(p, (0, -20, 38), (30, 26, 28)), 14)
-    d = union(d, ellipsoid(p, (30.3, 6, 33.5), (13, 15, 17.5)), 14)  # cheek bone
+    d = union(d, ellipsoid(p, (29.8, 2, 33.5), (12.6, 14, 17.5)), 14)  # cheek bone
     d = union(d, ellipsoid(paired, (17, 21, 45), (20, 11.5, 19.5)), 12)  # brow
-    d = union(d, ellipsoid(p, (28, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
+    d = union(d, ellipsoid(p, (28.4, -16.5, 38), (18.5, 18, 23.4)), 12)  # cheek
     d = union(d, ellipsoid(p, (21, -29.5, 35), (18.3, 14.5, 21.5)), 12)  # fat pad
     d = union(d, capsule(p, (26, -15, 7), (6, -40, 46), 10.5, 9), 14)  # jaw
     d = union(d, ellipsoid(p, (0, -43.5, 55.6), (9.5, 9.0, 9)), 7)  # chin

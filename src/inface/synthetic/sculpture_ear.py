@@ -7,7 +7,7 @@ from inface.synthetic.primitives import F, carve, ellipsoid, rotation, spline, t
 
 ORIGIN = (53.0, 2.2, 0.8)
 FRAME = rotation("z", -8) @ rotation("x", -12) @ rotation("y", -8)  # columns: outwards, up, forwards
-SCALE = 1.01
+SCALE = 1.03
 
 HELIX = spline(
     [(-1, 4, 1.2, 1.4), (-5, 9, 1.6, 1.9), (-6.3, 16, 2.4, 2.2), (-1, 23, 3.4, 2.3), (8, 24.5, 4.2, 2.4)]

@@ -8,10 +8,10 @@ from inface.synthetic.primitives import F, bump, ellipsoid, rotation, union
 # Canthi in the front view (x, y), mm: en-en 27 and ex-ex 72 at six months [facts E.6], lateral corner a little higher.
 MEDIAL, LATERAL = (13.5, 10.6), (36.0, 12.3)
 # The visible eyeball: a globe stretched sideways so that both canthi rest on it.
-EYE_CENTRE, EYE_RADII = (23.4, 12.3, 55.0), (13.4, 10.8, 10.6)
+EYE_CENTRE, EYE_RADII = (23.4, 12.3, 55.5), (13.4, 10.8, 10.6)
 EYE_FRAME = rotation("y", 7.0)  # turned outwards with the face
 IRIS_CENTRE, IRIS_RADIUS, PUPIL_RADIUS, CORNEA_HEIGHT = (23.3, 13.0), 5.35, 2.2, 0.7
-LID_THICKNESS = 0.9
+LID_THICKNESS = 0.7
 
 
 def fissure(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -46,15 +46,15 @@ def eyeball_depth(x: FloatArray, y: FloatArray) -> FloatArray:
 def add_lids(points: FloatArray, distance: FloatArray) -> FloatArray:
     """Weld closed, puffy lids over the eyeball onto the face; the fissure is cut out of them when the mesh is made."""
     x, y, z = points.T
-    radii = np.asarray(EYE_RADII) + LID_THICKNESS
+    radii = [r + LID_THICKNESS for r in EYE_RADII]
     d = union(distance, ellipsoid(points, EYE_CENTRE, radii, EYE_FRAME), 7.5)
-    d = union(d, ellipsoid(points, (25.0, 21.0, 55.0), (11, 4.5, 7), EYE_FRAME), 9)  # puffy fold under the brow
-    d = union(d, ellipsoid(points, (32, 12, 48.5), (12, 8, 9), rotation("y", 25)), 8)  # outer corner
-    d = union(d, ellipsoid(points, (23.5, 3.6, 56.0), (11, 3.0, 6), EYE_FRAME), 6)  # lower lid, a little swollen
+    d = union(d, ellipsoid(points, (25.0, 21.0, 55.0), (11, 4.5, 7), EYE_FRAME), 11)  # puffy fold under the brow
+    d = union(d, ellipsoid(points, (32, 12, 48.5), (12, 8, 9), rotation("y", 25)), 11)  # outer corner
+    d = union(d, ellipsoid(points, (22.5, 3.8, 55.8), (9, 3.0, 6), EYE_FRAME), 9)  # lower lid, a little swollen
     u = along_fissure(x)
     _, upper, lower = fissure(u)
     inside = np.clip((u + 0.06) / 1.12, 0, 1)
     arch = np.maximum(np.sin(np.pi * inside), 0)
     weight = arch * (z > 50)
     d = d + F(0.7) * weight * bump(y - (upper + 2.0 + 1.5 * arch), 1.5)
-    return d + F(0.25) * weight * bump(y - (lower - 3.6), 1.7)
+    return d + F(0.15) * weight * bump(y - (lower - 3.6), 1.7)

@@ -11,11 +11,13 @@ UPPER_LIP = spline(
     [(0, -23.2, 72.5, 3.3), (3.6, -22.3, 72.3, 3.3), (8, -23.1, 70.5, 2.8), (12.5, -24.8, 67.0, 1.9)]
     + [(16.2, -26.2, 62.4, 0.6)],
     41,
+    across=True,
 )
 LOWER_LIP = spline(
     [(0, -29.7, 70.8, 3.6), (4, -29.4, 70.5, 3.5), (8.5, -28.6, 68.9, 2.9), (12.5, -27.4, 66, 1.9)]
     + [(16.2, -26.4, 62.2, 0.6)],
     41,
+    across=True,
 )
 NOSTRIL = ((4.2, -8.3, 75.2), (3.6, -3.8, 70.5), 1.6, 1.6)  # the ends and radii of a capsule
 GROOVE = np.array([(0, -26.6, 76.5, 0.5), (6, -26.1, 75, 0.5), (11, -26.2, 71.5, 0.5), (16.7, -26.4, 66.5, 0.4)])
@@ -55,7 +57,7 @@ def add_lips(points: FloatArray, d: FloatArray) -> FloatArray:
     """Two soft rolls and the groove between them."""
     i = _within(points, (-1, -46, 50), (27, -9, 95))
     q, near = points[i], d[i]
-    near = union(near, union(tube(q, UPPER_LIP), tube(q, LOWER_LIP), 0.5), 2.4)
+    near = union(near, union(tube(q, UPPER_LIP), tube(q, LOWER_LIP), 0.5), 3.4)
     d[i] = carve(near, tube(q, GROOVE), 1.5)
     return d
 

@@ -30,6 +30,7 @@ _TOLERANCE = {
     "sn-ls": 0.15,
     "ls-li": 2.0,
     "back depth": 4.0,
+    "t-gn": 2.0,
     "vault shape": 0.004,
 }
 _DEFAULT_TOLERANCE = 0.15  # mm

@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "animate": "inface.viewer.animations",
     "show": "inface.viewer.app",
+    "show_model": "inface.viewer.app",
+    "view": "inface.viewer.app",
     "Panel": "inface.viewer.page",
     "render": "inface.viewer.pictures",
     "share": "inface.viewer.sharing",

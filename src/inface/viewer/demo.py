@@ -9,9 +9,11 @@ from inface.embedded import load_default_model
 from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.models import MorphableModel, PCAMorphableModel
+from inface.synthetic import head
 from inface.viewer.colors import Legend
 from inface.viewer.page import Panel, write_page
 
+UNSEEN = 9_000_000  # seeds from here on name children that no embedded model was trained on
 AGES = (0, 3, 6, 12, 24, 36)
 SUBTITLE = "Every child on this page is synthetic; nothing here is a clinical figure."
 
@@ -61,17 +63,18 @@ def _samples(model: MorphableModel, seed: int) -> Panel:
 
 
 def _completion(model: PCAMorphableModel, seed: int) -> Panel:
-    child = model.sample_meshes(1, seed=seed + 1)[0]
+    child = head(age=8, identity=UNSEEN + seed)
     face = np.zeros(len(child.vertices), bool)
-    face[model.template.regions["face"]] = True
+    for region in ("face", "eyes", "mouth_inside"):
+        face[model.template.regions[region]] = True
     unknown = face & (model.mean_vertices[:, 0] > 0)
     partial = child.with_vertices(np.where(unknown[:, None], np.nan, child.vertices))
-    result = model.reconstruct(partial, unknown_vertex_mask=unknown, back_match_known_vertices=True)
+    result = model.reconstruct(partial, unknown_vertex_mask=unknown, back_match_known_vertices=True, align=True)
     error = np.linalg.norm(result.mesh.vertices - child.vertices, axis=1)
     legend = Legend.of(error, "distance from the truth, mm")
     return Panel(
         "Completed",
-        "The left half of a face is unknown; the model completes it and the known half is kept exactly. "
+        "A child the model has not seen; the left half of the face is unknown. The known part is kept exactly. "
         f"The mean error over the hidden half is {error[unknown].mean():.2f} mm.",
         {
             "truth": child,

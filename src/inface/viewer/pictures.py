@@ -4,6 +4,7 @@ Each cell of a picture is drawn by a renderer of its own and the cells are put t
 machine always makes the same bytes from the same input.
 """
 
+import io
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -14,12 +15,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inface._optional import require
-from inface._validate import floats
+from inface._validate import FloatArray, IntArray, floats
 from inface.codecs import atomic_write
+from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
 from inface.viewer.colors import Legend
 from inface.viewer.sliders import mode_meshes
-from inface.viewer.surfaces import drawable, named, vertex_normals
+from inface.viewer.surfaces import drawable, known_vertices, named, vertex_normals
 
 # name -> (yaw, pitch) in degrees; a positive yaw shows the subject's left, a positive pitch looks down
 VIEWS = {
@@ -49,6 +51,7 @@ def render(
     style: str = "colour",
     heat: ArrayLike | Mapping[str, ArrayLike] | None = None,
     legend: Legend | str = "distance, mm",
+    limit: float | None = None,
     transparent: bool = False,
     wireframe: bool = False,
     labels: bool = True,
@@ -67,6 +70,7 @@ def render(
         style: "colour" (vertex colours where a mesh has them) or "clay".
         heat: numbers `(V,)` to colour the surface by, for all meshes or name -> numbers; NaN is grey.
         legend: what the numbers are, or a ready `Legend` (then its range is used).
+        limit: number at the top of the legend; by default what fits.
         transparent: no background.
         columns: cells in a row; by default what fills the picture best (a model: one row a mode).
     """
@@ -81,7 +85,8 @@ def render(
     meshes = mode_meshes(what, modes, deviations, group) if is_model else named(what)
     if is_model and columns is None:
         columns = len(deviations) * len(angles)
-    values, key = _heat(heat, legend, meshes)
+    frame = Frame.around(meshes.values())
+    values, key = _heat(heat, legend, limit, meshes)
     surfaces = {
         name: mesh if key is None or name not in values else mesh.with_colors(key.colors(values[name]))
         for name, mesh in meshes.items()
@@ -92,7 +97,6 @@ def render(
     rows = -(-len(cells) // columns)
     cell = ((width - key_width) // columns, height // rows)
     caption = 22 if labels and len(cells) > 1 and cell[1] > 80 else 0
-    frame = Frame.around(surfaces.values())
     canvas = require("PIL.Image", "rendering").new("RGBA", (width, height), (*_GROUND, 0 if transparent else 255))
     for i, (name, view) in enumerate(cells):
         left, top = (i % columns) * cell[0], (i // columns) * cell[1]
@@ -117,6 +121,25 @@ def render(
     return np.asarray(canvas)
 
 
+def turntable(count: int, pitch: float = 5.0) -> list[tuple[float, float]]:
+    """`count` views all round from the front, turning the head to its right."""
+    return [(360.0 * i / count, pitch) for i in range(count)]
+
+
+def distances(meshes: Mapping[str, Mesh], reference: Mesh) -> dict[str, FloatArray]:
+    """Distance in mm of every vertex of each mesh to a reference: to the same vertex where the two have one topology,
+    else to the nearest point of its surface. Unknown vertices are NaN."""
+    found = {}
+    for name, mesh in meshes.items():
+        if np.array_equal(mesh.triangles, reference.triangles) and len(mesh.vertices) == len(reference.vertices):
+            found[name] = np.linalg.norm(mesh.vertices - reference.vertices, axis=1)
+        else:
+            known = known_vertices(mesh)
+            found[name] = np.full(len(known), np.nan)
+            found[name][known] = surface_distance(mesh.vertices[known], *drawable(reference, "reference"))
+    return found
+
+
 class Frame:
     """Centre and half-sizes that all cells share, so that they compare at one scale."""
 
@@ -134,44 +157,88 @@ class Frame:
         return cls((low + high) / 2, float(max(half[0], half[2])), float(half[1]))
 
 
-def draw(
-    mesh: Mesh,
-    size: tuple[int, int],
-    view: tuple[float, float],
-    *,
-    frame: Frame | None = None,
-    coloured: bool = True,
-    wireframe: bool = False,
-    opacity: float = 1.0,
-    even: bool = False,
-) -> Pixels:
-    """One mesh from one side on a transparent ground, `(height, width, 4)` uint8; `even` light keeps a heat map's
-    colours near those of its legend."""
-    pv = _pyvista()
-    frame = frame or Frame.around([mesh])
-    width, height = size
-    plotter = pv.Plotter(off_screen=True, window_size=(width * _FINER, height * _FINER), lighting="none")
-    try:
-        surface = _surface(pv, mesh)
-        shown: dict[str, Any] = {"smooth_shading": False, "ambient": 0.5 if even else 0.34, "diffuse": 0.8}
-        shown["specular"] = 0.02 if even else 0.06
-        shown |= {"specular_power": 20, "opacity": opacity, "point_size": 4.0}
-        if coloured and mesh.colors is not None:
+class Easel:
+    """Draws one surface after another at one size and style; a context, because it holds a window off the screen.
+
+    Args:
+        size: width and height in pixels.
+        frame: what fills the picture.
+        coloured: use vertex colours where a mesh has them.
+        even: even light, which keeps a heat map's colours near those of its legend.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        frame: "Frame",
+        *,
+        coloured: bool = True,
+        wireframe: bool = False,
+        even: bool = False,
+    ) -> None:
+        self._size, self._frame, self._wireframe = size, frame, wireframe
+        self._coloured, self._even = coloured, even
+        self._surface: Any = None
+        self._shown: tuple[Any, Any] = (None, None)
+
+    def __enter__(self) -> "Easel":
+        pv = _pyvista()
+        window = (self._size[0] * _FINER, self._size[1] * _FINER)
+        self._plotter = pv.Plotter(off_screen=True, window_size=window, lighting="none")
+        for position, intensity in _LIGHTS:
+            self._plotter.add_light(pv.Light(position=position, intensity=intensity, light_type="camera light"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._plotter.close()
+
+    def paint(self, mesh: Mesh, view: tuple[float, float]) -> Pixels:
+        """The mesh from one side on a transparent ground, `(height, width, 4)` uint8."""
+        vertices, triangles = drawable(mesh)
+        if self._surface is not None and triangles is self._shown[0] and mesh.colors is self._shown[1]:
+            self._surface.points = vertices
+            self._surface.point_data.active_normals = vertex_normals(vertices, triangles)
+        else:
+            self._put(mesh, vertices, triangles)
+        _aim(self._plotter, self._frame, view, self._size[0] / self._size[1])
+        self._plotter.render()
+        shot = self._plotter.screenshot(return_img=True, transparent_background=True)
+        image = require("PIL.Image", "rendering")
+        return np.asarray(image.fromarray(np.ascontiguousarray(shot)).resize(self._size, image.Resampling.BOX))
+
+    def _put(self, mesh: Mesh, vertices: FloatArray, triangles: IntArray) -> None:
+        """A surface in place of the last one; it can be moved while only the vertices differ."""
+        pv = _pyvista()
+        self._plotter.clear_actors()
+        if not len(triangles):
+            self._surface = pv.PolyData(vertices)
+        else:
+            self._surface = pv.PolyData.from_regular_faces(vertices, triangles)
+            self._surface.point_data.active_normals = vertex_normals(vertices, triangles)
+        self._shown = (triangles, mesh.colors)
+        shown: dict[str, Any] = {"ambient": 0.5 if self._even else 0.34, "diffuse": 0.8, "specular_power": 20}
+        shown |= {"specular": 0.02 if self._even else 0.06, "point_size": 4.0, "smooth_shading": False}
+        if self._coloured and mesh.colors is not None:
             shown |= {"scalars": np.round(mesh.colors * 255).astype(np.uint8), "rgb": True}
         else:
             shown |= {"color": CLAY}
-        actor = plotter.add_mesh(surface, **shown)
-        actor.prop.interpolation = "Phong"
-        if wireframe:
-            plotter.add_mesh(surface, style="wireframe", color=(0.22, 0.24, 0.28), line_width=1, lighting=False)
-        for position, intensity in _LIGHTS:
-            plotter.add_light(pv.Light(position=position, intensity=intensity, light_type="camera light"))
-        _aim(plotter, frame, view, width / height)
-        shot = plotter.screenshot(return_img=True, transparent_background=True)
-    finally:
-        plotter.close()
-    image = require("PIL.Image", "rendering").fromarray(np.ascontiguousarray(shot))
-    return np.asarray(image.resize((width, height), require("PIL.Image", "rendering").Resampling.BOX))
+        self._plotter.add_mesh(self._surface, **shown).prop.interpolation = "Phong"
+        if self._wireframe:
+            edges = {"style": "wireframe", "color": (0.22, 0.24, 0.28), "line_width": 1, "lighting": False}
+            self._plotter.add_mesh(self._surface, **edges)
+
+
+def draw(mesh: Mesh, size: tuple[int, int], view: tuple[float, float], *, frame: Frame, **style: bool) -> Pixels:
+    """One mesh on an easel of its own; see `Easel`."""
+    with Easel(size, frame, **style) as easel:
+        return easel.paint(mesh, view)
+
+
+def png(pixels: Pixels) -> bytes:
+    """A PNG file of `(height, width, 3 or 4)` uint8."""
+    out = io.BytesIO()
+    require("PIL.Image", "writing a picture").fromarray(np.ascontiguousarray(pixels)).save(out, format="PNG")
+    return out.getvalue()
 
 
 def best_columns(count: int, width: float, height: float) -> int:
@@ -188,16 +255,6 @@ def _pyvista():
         require("vtkmodules.vtkCommonCore", "rendering without a screen").vtkLogger.VERBOSITY_ERROR
     )
     return pv
-
-
-def _surface(pv, mesh: Mesh):
-    """The known part of a mesh with smooth normals; a point cloud without triangles."""
-    vertices, triangles = drawable(mesh)
-    if not len(triangles):
-        return pv.PolyData(vertices)
-    surface = pv.PolyData.from_regular_faces(vertices, triangles)
-    surface.point_data.active_normals = vertex_normals(vertices, triangles)
-    return surface
 
 
 def _aim(plotter, frame: Frame, view: tuple[float, float], aspect: float) -> None:
@@ -225,7 +282,9 @@ def _view_name(view: View) -> str:
     return view if isinstance(view, str) else f"{view[0]:g}, {view[1]:g} degrees"
 
 
-def _heat(heat, legend: Legend | str, meshes: Mapping[str, Mesh]) -> tuple[dict[str, Any], Legend | None]:
+def _heat(
+    heat, legend: Legend | str, limit: float | None, meshes: Mapping[str, Mesh]
+) -> tuple[dict[str, Any], Legend | None]:
     if heat is None:
         return {}, None
     given = heat if isinstance(heat, Mapping) else {name: heat for name in meshes}
@@ -235,7 +294,9 @@ def _heat(heat, legend: Legend | str, meshes: Mapping[str, Mesh]) -> tuple[dict[
             raise ValueError(f"heat: no mesh '{name}'; there are {', '.join(meshes)}")
         count = len(meshes[name].vertices)
         values[name] = floats(f"heat of '{name}'", numbers, (count,))
-    key = legend if isinstance(legend, Legend) else Legend.of(np.concatenate(list(values.values())), legend)
+    key = (
+        legend if isinstance(legend, Legend) else Legend.of(np.concatenate(list(values.values())), legend, limit=limit)
+    )
     return values, key
 
 

@@ -1,0 +1,63 @@
+"""`inface synth`: synthetic heads, cohorts and scans on disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inface.cli import batch
+from inface.cli.progress import bar
+
+synth = typer.Typer(help="Synthetic infants: one head, a cohort, simulated scans.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.add_typer(synth, name="synth")
+
+
+@synth.command("head")
+def head(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh file to write.")],
+    age: Annotated[float, typer.Option(help="Months, 0 to 36.")] = 6.0,
+    sex: Annotated[str | None, typer.Option(help="male or female; without it, between the two.")] = None,
+    identity: Annotated[int, typer.Option(help="Seed of the child; 0 is the mean child.")] = 0,
+    expression: Annotated[str, typer.Option(help="Name of an expression.")] = "neutral",
+    deformity: Annotated[str | None, typer.Option(help="Name of a deformity.")] = None,
+) -> None:
+    """Write one head."""
+    from inface.synthetic import head as make
+
+    make(age=age, sex=sex, identity=identity, expression=expression, deformity=deformity).export(out)
+    typer.echo(str(out))
+
+
+@synth.command("cohort")
+def cohort(
+    out: batch.OutOption = Path("cohort"),
+    subjects: Annotated[int, typer.Option(min=1, help="Children.")] = 200,
+    scans: Annotated[int, typer.Option(min=1, help="Scans of each child.")] = 3,
+    seed: batch.SeedOption = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
+) -> None:
+    """Write PLY files and manifest.csv, the layout that training reads; a stopped run goes on where it was."""
+    from inface.synthetic.cohort_files import write_cohort
+
+    with bar("cohort") as progress:
+        manifest = write_cohort(out, subjects, scans, seed, workers=workers, progress=progress)
+    typer.echo(str(manifest))
+
+
+@synth.command("scans")
+def scans(
+    out: batch.OutOption = Path("scans"),
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many scans.")] = 10,
+    seed: batch.SeedOption = 0,
+    format: batch.FormatOption = None,
+) -> None:
+    """Write what a clinic's camera would give, and beside each scan its truth (.truth.npz)."""
+    from inface.synthetic.scan_files import write_scans
+
+    with bar("scans") as progress:
+        written = write_scans(out, number, seed=seed, suffix="." + (format or "ply").lstrip("."), progress=progress)
+    typer.echo(f"{len(written)} scans in {out}")

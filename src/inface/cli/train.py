@@ -1,0 +1,116 @@
+"""`inface train`: models from registered meshes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inface.cli.progress import bar
+from inface.errors import InfaceError
+
+train = typer.Typer(help="Train a model on a folder of registered meshes.", no_args_is_help=True)
+
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", help="Registered meshes; manifest.csv is optional.")]
+ModelOut = Annotated[Path, typer.Option("--out", "-o", help="The model file to write.")]
+LikeOption = Annotated[
+    str | None, typer.Option("--like", help="A model whose landmarks, regions and mirror pairs the meshes share.")
+]
+UnitOption = Annotated[str, typer.Option(help="Unit of the files: mm, cm or m.")]
+WorkersOption = Annotated[int | None, typer.Option(help="Threads that read.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.add_typer(train, name="train")
+
+
+@train.command("pca")
+def pca(
+    folder: FolderArgument,
+    out: ModelOut = Path("model.h5"),
+    components: Annotated[str, typer.Option(help="A number of modes, or a share of the variance below 1.")] = "0.98",
+    like: LikeOption = None,
+    unit: UnitOption = "mm",
+    workers: WorkersOption = None,
+) -> None:
+    """Principal component analysis."""
+    from inface.training import fit_pca
+
+    model = fit_pca(_population(folder, like, unit, workers), components=_components(components))
+    model.save(out)
+    typer.echo(f"{out}: {len(model.latent)} modes, noise {model.noise_std or 0:.3g} mm")
+
+
+@train.command("linear")
+def linear(
+    folder: FolderArgument,
+    out: ModelOut = Path("model.h5"),
+    like: LikeOption = None,
+    unit: UnitOption = "mm",
+    workers: WorkersOption = None,
+) -> None:
+    """The linear disentangled model: identity, expression, age (needs subject and age_months in manifest.csv)."""
+    from inface.training import fit_linear
+
+    model = fit_linear(_population(folder, like, unit, workers))
+    model.save(out)
+    typer.echo(f"{out}: {model!r}")
+
+
+@train.command("autoencoder")
+def autoencoder(
+    folder: FolderArgument,
+    out: ModelOut = Path("model.h5"),
+    identity: Annotated[int, typer.Option(help="Width of the identity block.")] = 32,
+    expression: Annotated[int, typer.Option(help="Width of the expression block.")] = 64,
+    plain: Annotated[int | None, typer.Option(help="One block of this width: not disentangled.")] = None,
+    linear_network: Annotated[bool, typer.Option("--linear", help="Linear networks, blocks re-projected.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    checkpoint: Annotated[Path | None, typer.Option(help="File to resume from and write to as it goes.")] = None,
+    like: LikeOption = None,
+    unit: UnitOption = "mm",
+    workers: WorkersOption = None,
+) -> None:
+    """An autoencoder, disentangled into identity, expression and age unless --plain (needs the extra `train`)."""
+    from inface.training import Settings, fit_autoencoder
+
+    blocks: dict[str, int] | int = (
+        {"identity": identity, "expression": expression, "age": 1} if plain is None else plain
+    )
+    population = _population(folder, like, unit, workers)
+    settings = Settings()
+    with bar("train") as progress:
+        trained = fit_autoencoder(
+            population,
+            blocks,
+            settings=settings,
+            linear=linear_network,
+            seed=seed,
+            checkpoint=checkpoint,
+            progress=lambda step, losses: progress(step, settings.steps, _losses(losses)),
+        )
+    trained.model.save(out)
+    trained.save_record(out.with_suffix(".json"))
+    typer.echo(f"{out}: {trained.model!r}; the run's record stands in {out.with_suffix('.json')}")
+
+
+def _losses(losses: Mapping[str, float]) -> str:
+    return " ".join(f"{name} {value:.3g}" for name, value in losses.items())
+
+
+def _components(text: str) -> int | float:
+    try:
+        return int(text) if "." not in text else float(text)
+    except ValueError:
+        raise typer.BadParameter(f"--components {text}: expected a number of modes or a share such as 0.98") from None
+
+
+def _population(folder: Path, like: str | None, unit: str, workers: int | None):
+    from inface.cli.batch import load_model
+    from inface.training import load_population
+
+    if not folder.is_dir():
+        raise InfaceError(f"no folder '{folder}': expected one with registered meshes")
+    template = None if like is None else load_model(like).template
+    return load_population(folder, template=template, unit=unit, workers=workers)
