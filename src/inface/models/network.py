@@ -45,9 +45,10 @@ class Network:
                 f"network: expected as many biases as weight matrices, at least one; "
                 f"got {len(self.weights)} matrices and {len(self.biases)} biases"
             )
-        slope = float(np.asarray(self.slope).reshape(()))
-        if not np.isfinite(slope):
-            raise ValueError(f"network: expected a finite slope of the leaky ReLU, got {slope}")
+        factor = np.asarray(self.slope)
+        if factor.size != 1 or factor.dtype.kind not in "fiu" or not np.isfinite(factor).all():
+            raise ValueError(f"network: expected one finite number as the slope of the leaky ReLU, got {self.slope!r}")
+        slope = float(factor.reshape(()))
         weights = [stored_floats(f"weights of layer {i}", w) for i, w in enumerate(self.weights)]
         dtype = np.result_type(*weights)
         width = None
