@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inface.codecs import read_mesh
-from inface.viewer.drawing import coloured_glb, draw_scene
+from inface.viewer.drawing import SurfaceGlb, draw_scene
 from inface.viewer.session import Session, first_near_ray
 from inface.viewer.workbench import MODEL, Workbench
 
@@ -117,7 +117,9 @@ def test_hidden_and_side_by_side(linear_model):
 def test_coloured_glb_is_read_back(linear_model, tmp_path):
     bench = Workbench(linear_model)
     body = draw_scene(bench, bench.start()).bodies[0]
-    content = coloured_glb(body)
+    writer = SurfaceGlb(body.triangles, len(body.vertices))
+    writer.write(body.vertices * 2, body.colors * 0.5)
+    content = writer.write(body.vertices, body.colors)
     assert struct.unpack("<I", content[8:12])[0] == len(content)
     (tmp_path / "a.glb").write_bytes(content)
     back = read_mesh(tmp_path / "a.glb")

@@ -26,11 +26,13 @@ VERBS = (
     "export",
     "view",
     "render",
+    "animate",
     "share",
     "demo",
     "synth",
     "train",
     "evaluate",
+    "register",
 )
 
 

@@ -102,7 +102,7 @@ class Controls:
                 handle.max = float(np.ceil(value))
             if value < handle.min - 1e-6:
                 handle.min = float(np.floor(value))
-            rounded = round(value / step) * step
+            rounded = round(round(value / step) * step, 6)
             if abs(rounded - handle.value) > 1e-9:
                 handle.value = float(np.clip(rounded, handle.min, handle.max))
 
@@ -384,7 +384,8 @@ class Controls:
 
     def _measure(self) -> None:
         gui, bench = self.client.gui, self.bench
-        names = (_NOTHING, *(bench.model.template.landmarks if bench.model else ()))
+        found = bench.model.template.landmarks if bench.model else ()
+        names = (_NOTHING, *(name for name in found if not name.startswith("ibug_")))
         ends = [gui.add_dropdown(text, names) for text in ("From", "To")]
         result = gui.add_markdown("")
 

@@ -1,17 +1,17 @@
 """A scene as things to draw: bodies, labels, a line, a legend. Still no window in sight."""
 
-import io
 import json
 import struct
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import sparse
 
 from inface._validate import FloatArray, IntArray
 from inface.mesh import Mesh
 from inface.viewer.colors import Legend
 from inface.viewer.scene import Scene
-from inface.viewer.surfaces import drawable, known_vertices, vertex_normals
+from inface.viewer.surfaces import drawable, known_vertices
 from inface.viewer.workbench import MODEL, Workbench
 
 CLAY = (214, 205, 196)
@@ -95,6 +95,8 @@ def draw_scene(bench: Workbench, scene: Scene) -> Drawing:
         bodies.append(Body(one.name, vertices, triangles, own, tint, 1.0 if first else look.opacity, look.wireframe))
         front = one.mesh if front is None and scene.shape is None else front
     seen = [body for body in bodies if body.name not in look.hidden]
+    if legend is not None and look.arrangement == "overlaid":
+        seen = [body for body in seen if body.name == MODEL]  # an overlay would tint the colours that are to be read
     if look.arrangement == "side by side":
         seen = _apart(seen)
     points = _landmarks(front)
@@ -109,7 +111,11 @@ def draw_scene(bench: Workbench, scene: Scene) -> Drawing:
 def _landmarks(mesh: Mesh | None) -> dict[str, FloatArray]:
     if mesh is None or mesh.landmarks is None:
         return {}
-    return {name: point for name, point in mesh.landmarks.items() if np.isfinite(point).all()}
+    return {
+        name: point
+        for name, point in mesh.landmarks.items()
+        if np.isfinite(point).all() and not name.startswith("ibug_")
+    }
 
 
 def _apart(bodies: list[Body]) -> list[Body]:
@@ -121,28 +127,57 @@ def _apart(bodies: list[Body]) -> list[Body]:
     ]
 
 
-def coloured_glb(body: Body) -> bytes:
-    """A binary glTF of one surface with colours per vertex and smooth normals, made for speed."""
-    vertices = np.ascontiguousarray(body.vertices, "<f4")
-    normals = vertex_normals(body.vertices, body.triangles).astype("<f4")
-    colors = np.ones((len(vertices), 4), "<u2")
-    assert body.colors is not None
-    colors[:, :3] = np.round(65535 * np.asarray(body.colors) ** 2.2)
-    colors[:, 3] = 65535
-    triangles = np.ascontiguousarray(body.triangles, "<u4")
-    parts = [vertices.tobytes(), normals.tobytes(), colors.tobytes(), triangles.tobytes()]
-    offsets = np.cumsum([0, *(len(p) for p in parts)])
-    kinds = [(5126, "VEC3", len(vertices)), (5126, "VEC3", len(vertices)), (5123, "VEC4", len(vertices))]
+class SurfaceGlb:
+    """Binary glTF files of one surface whose vertices and colours change: all that stays is made once.
+
+    Lengths are the scene's own (mm), so the file is for the viewer's eyes only; `Mesh.export` writes metres.
+    """
+
+    def __init__(self, triangles: IntArray, vertex_count: int) -> None:
+        self._triangles = triangles
+        flat = np.asarray(triangles, "<u2" if vertex_count <= 65535 else "<u4").ravel()
+        self._kind = 5123 if flat.itemsize == 2 else 5125
+        self._corners = flat.tobytes() + b"\0" * (-flat.nbytes % 4)
+        rows = np.asarray(triangles, np.int64).ravel()
+        columns = np.repeat(np.arange(len(triangles)), 3)
+        shape = (vertex_count, len(triangles))
+        self._meeting = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+        self._colors: tuple[FloatArray | None, bytes] = (None, b"")
+
+    def write(self, vertices: FloatArray, colors: FloatArray, opacity: float = 1.0) -> bytes:
+        """The file for vertices `(V, 3)` and colours `(V, 3)` in [0, 1], with smooth normals."""
+        points = np.ascontiguousarray(vertices, "<f4")
+        a, b, c = (points[self._triangles[:, k]] for k in range(3))
+        u, v = (b - a).T, (c - a).T
+        areas = np.stack([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]], 1)
+        normals = self._meeting @ areas
+        normals /= np.maximum(np.sqrt((normals * normals).sum(1)), 1e-20)[:, None]
+        parts = [points.tobytes(), normals.astype("<f4").tobytes(), self._linear(colors), self._corners]
+        corners = (self._kind, "SCALAR", self._triangles.size)
+        return _glb(parts, len(points), corners, points.min(0), points.max(0), opacity)
+
+    def _linear(self, colors: FloatArray) -> bytes:
+        """Colours as glTF wants them: linear, four 16-bit numbers a vertex; kept while the array is the same."""
+        if self._colors[0] is not colors:
+            words = np.full((len(colors), 4), 65535, "<u2")
+            words[:, :3] = np.round(65535 * np.asarray(colors) ** 2.2)
+            self._colors = (colors, words.tobytes())
+        return self._colors[1]
+
+
+def _glb(
+    parts: list[bytes], count: int, corners: tuple[int, str, int], low: FloatArray, high: FloatArray, opacity: float
+) -> bytes:
+    """A GLB file around positions, normals, colours and corners."""
+    offsets = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+    kinds = [(5126, "VEC3", count), (5126, "VEC3", count), (5123, "VEC4", count), corners]
     accessors: list[dict] = [
-        {"bufferView": i, "componentType": c, "type": t, "count": n} for i, (c, t, n) in enumerate(kinds)
+        {"bufferView": i, "componentType": kind, "type": shape, "count": n} for i, (kind, shape, n) in enumerate(kinds)
     ]
-    accessors[0] |= {"min": vertices.min(0).tolist(), "max": vertices.max(0).tolist()}
+    accessors[0] |= {"min": low.tolist(), "max": high.tolist()}
     accessors[2]["normalized"] = True
-    accessors.append({"bufferView": 3, "componentType": 5125, "type": "SCALAR", "count": triangles.size})
-    material: dict = {"pbrMetallicRoughness": {"metallicFactor": 0, "roughnessFactor": 0.75}, "doubleSided": True}
-    if body.opacity < 1:
-        material["alphaMode"] = "BLEND"
-        material["pbrMetallicRoughness"]["baseColorFactor"] = [1, 1, 1, body.opacity]
+    surface: dict = {"metallicFactor": 0, "roughnessFactor": 0.75, "baseColorFactor": [1, 1, 1, opacity]}
+    material = {"pbrMetallicRoughness": surface, "doubleSided": True, "alphaMode": "BLEND" if opacity < 1 else "OPAQUE"}
     attributes = {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}
     document = {
         "asset": {"version": "2.0", "generator": "inface"},
@@ -153,17 +188,14 @@ def coloured_glb(body: Body) -> bytes:
         "materials": [material],
         "accessors": accessors,
         "bufferViews": [
-            {"buffer": 0, "byteOffset": int(offsets[i]), "byteLength": len(p), "target": 34963 if i == 3 else 34962}
-            for i, p in enumerate(parts)
+            {"buffer": 0, "byteOffset": offsets[i], "byteLength": len(part), "target": 34963 if i == 3 else 34962}
+            for i, part in enumerate(parts)
         ],
-        "buffers": [{"byteLength": int(offsets[-1])}],
+        "buffers": [{"byteLength": offsets[-1]}],
     }
     text = json.dumps(document, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
-    out = io.BytesIO()
-    out.write(b"glTF" + struct.pack("<II", 2, 12 + 8 + len(text) + 8 + int(offsets[-1])))
-    out.write(struct.pack("<I4s", len(text), b"JSON") + text)
-    out.write(struct.pack("<I4s", int(offsets[-1]), b"BIN\0"))
-    for part in parts:
-        out.write(part)
-    return out.getvalue()
+    head = b"glTF" + struct.pack("<II", 2, 12 + 8 + len(text) + 8 + offsets[-1])
+    return b"".join(
+        [head, struct.pack("<I4s", len(text), b"JSON"), text, struct.pack("<I4s", offsets[-1], b"BIN\0"), *parts]
+    )

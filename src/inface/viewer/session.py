@@ -1,7 +1,6 @@
 """One browser's own state: its history, and a screen that is brought up to date with it."""
 
 import html
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -9,14 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, IntArray
 from inface.errors import InfaceError
-from inface.viewer.drawing import Body, Drawing, coloured_glb, draw_scene
+from inface.viewer.drawing import Body, Drawing, SurfaceGlb, draw_scene
 from inface.viewer.scene import History, Scene
 from inface.viewer.workbench import Workbench
 
 # seconds between two pushes of a body with colours per vertex, which the browser has to unpack
-_COLOURED_PAUSE = 0.04
+_COLOURED_PAUSE = 0.025
 
 
 class Screen(Protocol):
@@ -175,7 +174,10 @@ class ViserScreen:
         self._on_stroke = on_stroke
         self._legend = legend
         self._nodes: dict[str, tuple[Any, Body]] = {}
+        self._made = 0
+        self._writers: dict[str, tuple[IntArray, SurfaceGlb]] = {}
         self._labels: dict[str, Any] = {}
+        self._dots: Any = None
         self._line: tuple[Any, Any] | None = None
 
     def draw(self, drawing: Drawing) -> bool:
@@ -184,11 +186,13 @@ class ViserScreen:
         wanted = {body.name for body in drawing.bodies}
         for name in [name for name in self._nodes if name not in wanted]:
             self._nodes.pop(name)[0].remove()
+            self._writers.pop(name, None)
         for body in drawing.bodies:
             heavy |= self._draw_body(body)
         self._draw_labels(drawing)
         self._draw_measure(drawing)
         self._draw_legend(drawing)
+        self._client.flush()
         return heavy
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
@@ -208,7 +212,7 @@ class ViserScreen:
                 if body.vertices is not old.vertices:
                     handle.vertices = np.asarray(body.vertices, np.float32)
             elif not (_equal(body.vertices, old.vertices) and _equal(body.colors, old.colors)):
-                handle.glb_data = coloured_glb(body)
+                handle.glb_data = self._glb(body)
             else:
                 coloured = False
             if body.offset != old.offset:
@@ -220,21 +224,30 @@ class ViserScreen:
         self._nodes[body.name] = (self._add(body, coloured), body)
         return coloured
 
+    def _glb(self, body: Body) -> bytes:
+        """The body as a file with colours; what its triangles need is made once."""
+        kept = self._writers.get(body.name)
+        if kept is None or kept[0] is not body.triangles:
+            kept = self._writers[body.name] = (body.triangles, SurfaceGlb(body.triangles, len(body.vertices)))
+        assert body.colors is not None
+        return kept[1].write(body.vertices, body.colors, body.opacity)
+
     def _add(self, body: Body, coloured: bool) -> Any:
-        scene, path = self._client.scene, "/body_" + re.sub(r"\W", lambda m: f"_{ord(m[0]):x}_", body.name)
+        self._made += 1  # a name of its own each time: a browser keeps the place of the last node of that name
+        scene, path = self._client.scene, f"/body_{self._made}"
         if not len(body.triangles):
             color = body.colors if body.colors is not None else body.tint
             return scene.add_point_cloud(
                 path, np.asarray(body.vertices, np.float32), color, point_size=0.8, position=body.offset
             )
         if coloured:
-            handle = scene.add_glb(path, coloured_glb(body), position=body.offset, cast_shadow=False)
+            handle = scene.add_glb(path, self._glb(body), position=body.offset, cast_shadow=False)
         else:
             handle = scene.add_mesh_simple(
                 path,
                 np.asarray(body.vertices, np.float32),
                 body.triangles,
-                color=(60, 66, 76) if body.wireframe else body.tint,
+                color=(112, 122, 138) if body.wireframe else body.tint,
                 wireframe=body.wireframe,
                 opacity=body.opacity if body.opacity < 1 else None,
                 side="double",
@@ -256,6 +269,16 @@ class ViserScreen:
 
     def _draw_labels(self, drawing: Drawing) -> None:
         wanted = dict(drawing.labels)
+        points = np.array(list(wanted.values()), np.float32)
+        if self._dots is not None and (not len(points) or len(self._dots.points) != len(points)):
+            self._dots.remove()
+            self._dots = None
+        if self._dots is not None:
+            self._dots.points = points
+        elif len(points):
+            self._dots = self._client.scene.add_point_cloud(
+                "/landmark_dots", points, (194, 65, 12), point_size=1.6, point_shape="circle", precision="float32"
+            )
         for name in [name for name in self._labels if name not in wanted]:
             self._labels.pop(name).remove()
         for name, point in wanted.items():

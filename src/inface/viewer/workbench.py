@@ -317,8 +317,9 @@ class Workbench:
         return None
 
     def legend(self, scene: Scene, values: FloatArray, label: str) -> Legend:
-        """The legend of a heat map under the look's limit."""
-        return Legend.of(values, label, limit=scene.look.limit, signed=False)
+        """The legend of a heat map under the look's limit; never finer than a tenth of a millimetre."""
+        legend = Legend.of(values, label, limit=scene.look.limit, signed=False)
+        return legend if scene.look.limit or legend.high >= 0.1 else replace(legend, high=0.1)
 
     def partner_vertices(self, scene: Scene) -> FloatArray | None:
         """The second model's shape, or None."""
