@@ -116,7 +116,7 @@ def test_full_disk_met_at_the_flush(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
 @pytest.mark.parametrize("kind", ["ply", "h5"])
-def test_real_size_limit_leaves_the_old_file(tmp_path, kind):
+def test_real_size_limit_leaves_the_old_file(tmp_path, kind, capfd):
     """A limit on the size of files stops the write half way, as a full disk would."""
     path = tmp_path / f"a.{kind}"
     path.write_bytes(b"old")
@@ -141,6 +141,8 @@ def test_real_size_limit_leaves_the_old_file(tmp_path, kind):
     """
     assert start(code, path).wait(60) == 7
     assert path.read_bytes() == b"old" and leftovers(tmp_path) == []
+    if hasattr(os, "posix_fallocate"):
+        assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
