@@ -67,7 +67,7 @@ def models(vertices: int) -> dict:
         age_calibration=AgeCalibration([1.0], [-40, 0, 40], [0, 6, 36]),
     )  # fmt: skip
     sizes = (97, 256, 512, 3 * vertices)
-    layers = [rng.standard_normal((o, i)).astype(np.float32) / i for i, o in pairwise(sizes)]
+    layers = [rng.standard_normal((o, i)).astype(np.float32) / np.float32(np.sqrt(i)) for i, o in pairwise(sizes)]
     decoder = Network(layers, [np.zeros(len(w), np.float32) for w in layers])
     widths = {"identity": 32, "expression": 64, "age": 1}
     encoders = {
