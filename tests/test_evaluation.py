@@ -49,7 +49,9 @@ def truth_of(world, population):
     def truth(identity_of, expression_of, months):
         identity = population.factors["identity"][identity_of]
         weights = population.factors["expression_weights"]
-        return world.shapes(identity, np.zeros((len(months), 3)) if expression_of is None else weights[expression_of], months)
+        return world.shapes(
+            identity, np.zeros((len(months), 3)) if expression_of is None else weights[expression_of], months
+        )
 
     return truth
 
@@ -73,7 +75,8 @@ def test_generalisation_falls_with_modes_and_specificity_is_near_the_noise(train
     assert list(errors) == [1, 3, 6, 10] and means == sorted(means, reverse=True)
     near = specificity(model, train.shapes, samples=20)
     brute = [
-        min(np.linalg.norm(s - x, axis=1).mean() for x in train.shapes) for s in model.decode(model.sample_latents(20, seed=0))
+        min(np.linalg.norm(s - x, axis=1).mean() for x in train.shapes)
+        for s in model.decode(model.sample_latents(20, seed=0))
     ]
     np.testing.assert_allclose(near, brute, rtol=1e-4)
 
@@ -121,9 +124,7 @@ def test_shuffled_subjects_make_the_figures_collapse(world, train, test, model):
     shuffled = replace(train, subject=np.random.default_rng(0).permutation(train.subject))
     wrong = fit_linear(shuffled, SMALL, span=20)
     truth = truth_of(world, test)
-    good, bad = (
-        {e.name: e for e in edit_errors(ModelEditor(m), test, truth, np.arange(12))} for m in (model, wrong)
-    )
+    good, bad = ({e.name: e for e in edit_errors(ModelEditor(m), test, truth, np.arange(12))} for m in (model, wrong))
     for name in ("transfer", "neutralise"):
         assert bad[name].detail["head"].mean() > 2 * good[name].detail["head"].mean()
     codes = [m.encode(test.shapes)[:, :5] for m in (model, wrong)]
@@ -132,7 +133,9 @@ def test_shuffled_subjects_make_the_figures_collapse(world, train, test, model):
 
 
 def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, test, model):
-    result = evaluate(model, test, train=train, truth=truth_of(world, test), hidden_regions=["face"], samples=10, completed=3)
+    result = evaluate(
+        model, test, train=train, truth=truth_of(world, test), hidden_regions=["face"], samples=10, completed=3
+    )
     groups = {f.group for f in result.figures}
     assert {"generalisation", "specificity", "leakage", "transfer, face", "completion of a hidden region"} <= groups
     assert result["leakage", "log age from age, ridge"].value > 0.9

@@ -95,7 +95,11 @@ def test_settings_survive_the_file_and_wrong_ones_are_refused(tmp_path):
     write_settings(tmp_path / "s.yaml", chosen, "pca", "abc")
     assert read_settings(tmp_path / "s.yaml") == chosen
     assert "model_hash: abc" in (tmp_path / "s.yaml").read_text()
-    for text, words in (("noisy: 1", "no setting 'noisy'"), ("noise: loud", "expected a number"), ("- 1", "setting: value")):
+    for text, words in (
+        ("noisy: 1", "no setting 'noisy'"),
+        ("noise: loud", "expected a number"),
+        ("- 1", "setting: value"),
+    ):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(FormatError, match=words):
             read_settings(tmp_path / "bad.yaml")

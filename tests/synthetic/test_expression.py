@@ -53,7 +53,7 @@ def test_the_jaw_truly_turns(infant, maker, mean):
     """The chin keeps its distance from the axis, and moves as a rigid piece by the angle asked for."""
     chin = infant.regions["chin"]
     share = maker.expressions.jaw_share
-    rigid = chin[share[chin] > 0.9999]
+    rigid = chin[share[chin] > 0.99999]
     assert len(rigid) > 20
     moved = posed(maker, jaw_open=1.0)
     fit = procrustes(mean[rigid], moved[rigid])

@@ -32,6 +32,7 @@ VERBS = (
     "synth",
     "train",
     "evaluate",
+    "register",
 )
 
 

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from inface.cli import batch
+from inface.cli.progress import bar
 
 
 def register(app: typer.Typer) -> None:
@@ -33,13 +32,10 @@ def register_scans(
     paths = batch.expand(scans)
     loaded = batch.load_model(model)
     chosen = None if settings is None else read_settings(settings)
-    console = Console(stderr=True)
-    columns = (TextColumn("register"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("register", total=len(paths))
+    with bar("register") as progress:
         rows = register_folder(
             paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, workers=workers,
-            pictures=pictures, progress=lambda done, _all, _row: bar.update(task, completed=done),
+            pictures=pictures, progress=lambda done, total, _row: progress(done, total),
         )  # fmt: skip
     for row in rows:
         typer.echo(f"{row['verdict']:8s} {row['name']}  {row['reasons']}".rstrip())

@@ -193,7 +193,9 @@ def _factors(
             for region, values in getattr(error, part).items():
                 nothing = error.nothing.get(region)
                 note = "" if nothing is None else f"{values.mean() / nothing.mean():.2f} of doing nothing"
-                name = {"plain": "plain", "detail": "detail kept", "represent": "cannot represent", "leak": "leaks"}[part]
+                name = {"plain": "plain", "detail": "detail kept", "represent": "cannot represent", "leak": "leaks"}[
+                    part
+                ]
                 out.append(mean_figure(f"{error.name}, {region}", name, values, population.subject, note=note))
         for region, values in error.nothing.items():
             out.append(mean_figure(f"{error.name}, {region}", "doing nothing", values, population.subject))

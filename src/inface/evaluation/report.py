@@ -71,7 +71,9 @@ class Evaluation:
     def to_html(self) -> str:
         """The page."""
         parts = [f"<!doctype html><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style>"]
-        parts.append(f"<h1>Evaluation</h1><p>{html.escape(self.model)}<br><small>on {html.escape(self.population)}</small>")
+        parts.append(
+            f"<h1>Evaluation</h1><p>{html.escape(self.model)}<br><small>on {html.escape(self.population)}</small>"
+        )
         groups = list(dict.fromkeys(f.group for f in self.figures))
         for group in groups:
             rows = [f for f in self.figures if f.group == group]

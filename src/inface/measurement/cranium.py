@@ -6,7 +6,7 @@ measured as a tape measures: over the convex outline, ears left out. Definitions
 - circumference: length of the outline (mm);
 - length: the distance g-op; width: the longest chord parallel to the tragus line; cephalic index: 100 width / length;
 - CVA: the longest chord 30 degrees to the left of the direction op-g less the one 30 degrees to the right (mm);
-- CVAI: 100 CVA / the SHORTER of the two [loveday2011]; a right-sided flattening of the back shortens the chord that
+- CVAI: 100 CVA / the SHORTER of the two [loveday2001]; a right-sided flattening of the back shortens the chord that
   runs from back right to front left, and gives a negative sign.
 """
 

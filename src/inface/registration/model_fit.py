@@ -213,7 +213,7 @@ def _matches(prior, target, shape, rotation, translation, rows, matchable, reach
     if len(residual):
         sigma = max(noise, 1.4826 * float(np.median(np.abs(residual))))
     # cloth and hair lie outside the skin, so what is outside is believed less than what is inside
-    width = np.where(residual > 0, OUTSIDE, 4.685) * sigma
+    width = np.where((residual > 0) & prior.clothed[ids], OUTSIDE, 4.685) * sigma
     w = w * _tukey(d / (1.5 * reach)) * _tukey(residual / width)
     return ids, n, residual, w, sigma
 

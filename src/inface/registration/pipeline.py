@@ -25,6 +25,7 @@ from inface.transforms import Similarity
 
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
+WIDE = ((None, 30.0, 6), (None, 20.0, 5))
 FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
 
 
@@ -39,8 +40,8 @@ class Settings:
         modes: use this many of the model's modes; None: all.
         refine: leave the model's space after the fit.
         levels: (stiffness, reach mm, steps) of the refinement.
-        outside: in the refinement, skin follows a scan that lies outside it by less than this many mm; what is farther
-            out is taken for cloth or hair.
+        outside: in the refinement of scalp, forehead, ears and neck, what lies outside the skin by this many mm or more
+            is taken for cloth or hair.
         hard_landmarks: hold given landmarks exactly in the refinement.
         use_landmarks_in_fit: draw the fit to the landmarks; False: they only give the pose.
         check_pose: with a given start or landmarks, look for a better pose all the same.
@@ -207,6 +208,7 @@ class _Run:
                 curves=[Curve(c.vertices, (c.points - cleaned.centre) * factor) for c in curves],
                 levels=settings.levels,
                 outside=settings.outside,
+                clothed=prior.clothed,
             )  # fmt: skip
             quality = measure_quality(prior, target, moved)
             self.done("refine", {"score": quality.score, "moved": float(np.abs(moved - fit.vertices).mean())})
@@ -219,7 +221,7 @@ class _Run:
         support = quality.support if self.ignore is None else quality.support & ~self.ignore
         measures = {
             "score": quality.score, "explained": quality.explained, "coverage": quality.coverage,
-            "face_coverage": quality.face_coverage, "counted": quality.counted,
+            "face_coverage": quality.face_coverage, "counted": quality.counted, "cloth": quality.cloth,
             "gap": np.nan if gap is None else gap, "sigma": fit.sigma,
             "mahalanobis": float(fit.b @ fit.b / len(fit.b)), "largest": float(np.abs(fit.b).max()),
             "mean_distance": float(distance[support].mean()) if support.any() else np.nan,
@@ -311,13 +313,15 @@ class _Run:
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
     def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
-        return self.fit_model(candidate.target, candidate.fit.pose, candidate.fit.b, FINAL, checked, 10000)
+        # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss
+        wide = self.fit_model(candidate.target, candidate.fit.pose, None, WIDE, checked, 1200, correlation=100.0)
+        return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
 
-    def fit_model(self, target, pose, b, schedule, checked, points) -> ModelFit:
+    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None) -> ModelFit:
         s = self.settings
         return fit_model(
             self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=s.noise,
-            correlation=s.correlation, landmark_noise=s.landmark_noise, model_points=points,
+            correlation=correlation or s.correlation, landmark_noise=s.landmark_noise, model_points=points,
             landmarks=checked.points if s.use_landmarks_in_fit else None,
         )  # fmt: skip
 

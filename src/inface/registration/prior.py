@@ -115,6 +115,15 @@ class ShapePrior:
         return mask & self.usable
 
     @cached_property
+    def clothed(self) -> BoolArray:
+        """`(V,)` where a cap, hair or a collar may lie: all but the face below the forehead; nowhere on a patch."""
+        mask = np.zeros(len(self.mean), bool)
+        if not self.patch:
+            mask |= ~self.face
+            mask[self.regions.get("forehead", [])] = True
+        return mask
+
+    @cached_property
     def area(self) -> FloatArray:
         """`(V,)` share of the surface each vertex stands for, mm^2."""
         areas = triangle_areas(self.mean, self.triangles)

@@ -12,6 +12,9 @@ from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
 
 
+CLOTH = 8.0  # mm that a cap or hair may stand off the skin
+
+
 @dataclass(frozen=True, eq=False)
 class Quality:
     """Measures of one fit; distances in mm.
@@ -23,6 +26,7 @@ class Quality:
         coverage: share of the model's surface that the scan shows.
         face_coverage: share of its face that the scan shows.
         counted: share of the scan's points that were counted.
+        cloth: share of the scan's points that lie outside the skin like a cap or hair; they were not counted.
         support: `(V,)` vertices that the scan shows.
     """
 
@@ -31,6 +35,7 @@ class Quality:
     coverage: float
     face_coverage: float
     counted: float
+    cloth: float
     support: BoolArray
 
 
@@ -46,9 +51,12 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     distance, near, _ = nearest(tree, samples)
     vertex = usable[near]
     n = normals[vertex]
-    plane = np.abs(np.einsum("ij,ij->i", n, samples - vertices[vertex]))
+    height = np.einsum("ij,ij->i", n, samples - vertices[vertex])
+    plane = np.abs(height)
     same = np.einsum("ij,ij->i", n, target.normals[target.samples]) > 0.5
-    inside = ~(prior.border[vertex] & (distance > reach))
+    beyond = (prior.border[vertex] | _past_the_neck(prior, vertices, samples)) & (distance > reach)
+    cloth = prior.clothed[vertex] & same & (height > unit) & (height < CLOTH * unit)
+    inside = ~beyond & ~cloth
     cost = np.where(same, np.minimum(plane + 0.3 * distance, reach) / reach, 1.0)
     good = same & (plane < 2 * unit) & (distance < 8 * unit)
     counted = float(inside.mean())
@@ -77,5 +85,18 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
         float(area @ support / area.sum()),
         float(face @ support / max(face.sum(), 1e-12)),
         counted,
+        float(cloth.mean()),
         support,
     )
+
+
+def _past_the_neck(prior: ShapePrior, vertices: FloatArray, points: FloatArray) -> BoolArray:
+    """Points `(n,)` beyond the plane of a head's open end, where shoulders are; none for patches and closed heads."""
+    rim = vertices[prior.border & prior.usable]
+    if prior.patch or len(rim) < 3:
+        return np.zeros(len(points), bool)
+    centre = rim.mean(0)
+    normal = np.linalg.svd(rim - centre, full_matrices=False)[2][2]
+    if normal @ (vertices.mean(0) - centre) > 0:
+        normal = -normal
+    return (points - centre) @ normal > -0.03 * prior.size

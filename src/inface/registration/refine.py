@@ -19,7 +19,7 @@ from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 
 # (stiffness, reach in mm, steps)
-LEVELS = ((3.0, 4.0, 1), (0.5, 2.5, 2))
+LEVELS = ((3.0, 6.0, 1), (0.5, 4.0, 1), (0.1, 3.0, 2))
 BENDING = 30.0
 FADE = 0.002
 HARD = 1e4
@@ -55,6 +55,7 @@ def refine(
     curves: Sequence[Curve] = (),
     curve_weight: float = 1.0,
     levels=LEVELS,
+    clothed: BoolArray | None = None,
     outside: float = 1.0,
 ) -> FloatArray:
     """Move `vertices (V, 3)` (a model fit in the scan's working frame, mm) smoothly onto the scan.
@@ -65,7 +66,8 @@ def refine(
         landmarks: vertex id -> place; pulled with `landmark_weight`, or held exactly when `hard_landmarks`.
         curves: lines of vertices drawn onto polylines, with `curve_weight` a vertex.
         levels: rows of (stiffness, reach in mm, steps), falling.
-        outside: a scan that lies outside the surface by this much or more (mm) is cloth or hair and draws nothing.
+        clothed: `(V,)` where cloth or hair may lie; None: nowhere.
+        outside: there, a scan that lies outside the surface by this much or more (mm) draws nothing.
 
     Returns the moved vertices; triangles that turned over are smoothed back until none is left over.
     Raises `ConvergenceError` when a solve is not finite.
@@ -75,11 +77,14 @@ def refine(
     start = np.asarray(vertices, np.float64)
     moved = start.copy()
     rows = np.flatnonzero(usable)
+    limit = np.full(len(vertices), np.inf)
+    if clothed is not None:
+        limit[clothed] = outside
     for stiff, reach, steps in levels:
         base = stiff * membrane + sparse.diags_array(FADE * mass)
         factor = None
         for _ in range(steps):
-            goal, weight = _targets(moved, triangles, target, rows, mass, reach, outside)
+            goal, weight = _targets(moved, triangles, target, rows, mass, reach, limit)
             for vertex, place in (landmarks or {}).items():
                 goal[vertex], weight[vertex] = place, HARD if hard_landmarks else landmark_weight
             for curve in curves:
@@ -126,7 +131,7 @@ def stiffness_matrix(vertices: FloatArray, triangles: IntArray, factor: FloatArr
     return (laplacian + BENDING * laplacian @ sparse.diags_array(1 / mass) @ laplacian).tocsr(), mass
 
 
-def _targets(moved, triangles, target: Target, rows, mass, reach, outside):
+def _targets(moved, triangles, target: Target, rows, mass, reach, limit):
     """Where each vertex is drawn (along the scan's normal, a tenth of the way sideways) and how strongly."""
     normals = vertex_normals(moved, triangles)
     distance, near, hit = nearest(target.tree, moved[rows], reach)
@@ -139,7 +144,7 @@ def _targets(moved, triangles, target: Target, rows, mass, reach, outside):
     goal = moved.copy()
     goal[rows] += plane + 0.1 * (off - plane)
     weight = np.zeros(len(moved))
-    believed = np.clip(1 - (np.maximum(height, 0) / outside) ** 2, 0, 1)
+    believed = np.clip(1 - (np.maximum(height, 0) / limit[rows]) ** 2, 0, 1)
     weight[rows] = np.where(ok, np.clip(1 - (distance / reach) ** 2, 0, 1) * believed, 0) * mass[rows]
     return goal, weight
 

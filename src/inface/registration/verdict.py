@@ -26,12 +26,12 @@ class Limits:
     score: float = 0.42
     explained: float = 0.70
     sigma: float = 1.6
-    gap: float = 0.06
+    gap: float = 0.10
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35
-    mahalanobis: float = 4.0
-    largest: float = 6.0
+    mahalanobis: float = 3.0
+    largest: float = 5.5
 
 
 def judge(

@@ -19,7 +19,13 @@ from inface.synthetic.sculpture_face import MOUTH_CORNER, vermilion
 # Palpated landmarks have no feature of shape: the skin vertex nearest to a stated place.
 _PALPATED = {"zy": (47, -3, 28), "go": (35, -33, 14), "ft": (40.8, 32, 54), "cheek": (34, -16, 60)}
 # On the ear, in its own frame (back, up, out): notch above the tragus, front and top of the helix, attachments.
-_ON_EAR = {"t": (-5.4, 2.2, 2.2), "pra": (-9.2, 9, 0.2), "sa": (5, 26.6, 4.6), "obs": (-4.5, 18.5, 1.5), "obi": (-3.5, -15, 0)}
+_ON_EAR = {
+    "t": (-5.4, 2.2, 2.2),
+    "pra": (-9.2, 9, 0.2),
+    "sa": (5, 26.6, 4.6),
+    "obs": (-4.5, 18.5, 1.5),
+    "obi": (-3.5, -15, 0),
+}
 # Face contour (iBUG 9-16, chin to ear) and brows (22-26, medial to lateral): nearest skin vertex.
 _CONTOUR = [
     (8, -51, 60),

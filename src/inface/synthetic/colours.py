@@ -34,7 +34,7 @@ def skin_colours(vertices: FloatArray, regions: dict[str, IntArray]) -> FloatArr
     mix(FLUSH, 0.18 * np.exp(-(((x - 24) / 13) ** 2) - ((y - 12) / 9) ** 2) * front)
     paint("ears", FLUSH, 0.22)
     # down on the scalp, from a soft hairline
-    hairline = 62 - 0.012 * x**2 + 0.0 * z
+    hairline = 62 - 0.012 * x**2
     back = np.clip((8 - z) / 25, 0, 1) * np.clip((y - 8) / 18, 0, 1)
     weight = np.maximum(np.clip((y - hairline) / 22, 0, 1), back)
     weight[regions["ears"]] = 0

@@ -131,10 +131,10 @@ class Deformities:
         v, marks = self.template.mesh.vertices, self.template.landmarks
         n, g = v[marks["n"]], v[marks["g"]]
         across, height = np.abs(v[:, 0]), v[:, 1] - n[1]
-        front = smoothstep((v[:, 2] - 5) / 35) * smoothstep((height + 4) / 22) * smoothstep((90 - height) / 45)
+        front = smoothstep((v[:, 2] + 10) / 65) * smoothstep((height + 4) / 22) * smoothstep((90 - height) / 45)
         out = np.zeros_like(v)
-        out[:, 2] = front * (5.0 * np.exp(-((across / 11) ** 2)) - 7.0 * np.exp(-(((across - 42) / 20) ** 2)))
-        out[:, 0] = -front * 0.10 * v[:, 0]
+        out[:, 2] = front * (4.5 * np.exp(-((across / 14) ** 2)) - 8.0 * smoothstep((across - 4) / 52))
+        out[:, 0] = -front * 0.08 * v[:, 0]
         eyes = np.exp(-((height / 14) ** 2)) * smoothstep((v[:, 2] - 35) / 20)
         out[:, 0] -= 1.3 * eyes * np.tanh(v[:, 0] / 8)
         back = smoothstep((g[2] - 40 - v[:, 2]) / 50) * self._vault

@@ -273,9 +273,12 @@ class Expressions:
         moving, fields, change = self._carried
         shift = (points[active] - self.controls.position).astype(np.float32)
         parts = self._field_weights(weights[active]).astype(np.float32)
-        for i, move, part in zip(active, shift, parts, strict=True):
-            for f in np.flatnonzero(part):
-                out[i, moving] += part[f] * (fields[f] + change[f] @ move)
+        for f in range(len(fields)):
+            used = np.flatnonzero(parts[:, f])
+            if len(used):
+                flat = shift[used].transpose(1, 0, 2).reshape(shift.shape[1], -1)
+                carried = (change[f] @ flat).reshape(len(moving), len(used), 3).transpose(1, 0, 2)
+                out[active[used, None], moving] += parts[used, f, None, None] * (fields[f] + carried)
         return self._turn_jaw(out, active, weights)
 
     def _turn_jaw(self, heads: FloatArray, active: IntArray, weights: FloatArray) -> FloatArray:

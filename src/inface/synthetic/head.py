@@ -107,7 +107,8 @@ class HeadMaker:
         points, weights = self.identity.place(vectors, ages, sexes)
         product, rest = self._surface
         moves = np.concatenate([points, weights], 1).astype(np.float32)
-        heads = np.stack([product @ move for move in moves]) + rest
+        flat = product @ moves.transpose(1, 0, 2).reshape(moves.shape[1], -1)
+        heads: FloatArray = flat.reshape(len(rest), len(moves), 3).transpose(1, 0, 2) + rest
         heads = self.deformities.apply(heads, forms)
         return self.expressions.apply(heads, points, faces)
 

@@ -42,7 +42,7 @@ class Settings:
 
     span: int = 200
     hidden: tuple[int, ...] = (192, 192)
-    steps: int = 1800
+    steps: int = 3000
     batch: int = 32
     learning_rate: float = 2e-3
     warm_up: float = 0.1
@@ -92,6 +92,7 @@ def fit_autoencoder(
     device: str = "auto",
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
+    span: PrincipalComponents | None = None,
 ) -> TrainedAutoencoder:
     """Train an autoencoder on shapes in correspondence.
 
@@ -105,6 +106,7 @@ def fit_autoencoder(
         checkpoint: file that is written as training goes and taken up again when it is there. A run that was killed
             and taken up gives the same weights as one that was not, bit for bit on the CPU.
         progress: called with the step and the losses.
+        span: modes to work in, where they are at hand; None fits `settings.span` of them to the training part.
 
     Raises:
         MissingDependencyError: PyTorch is not installed.
@@ -121,8 +123,8 @@ def fit_autoencoder(
     plain = isinstance(blocks, (int, np.integer))
     widths: dict[str, int] = {"": int(blocks)} if plain else dict(blocks or BLOCKS)  # type: ignore[arg-type]
     train, held_out = _split(population, settings.validation, seed)
-    coefficients, span = project(train, settings.span)
-    validation = _coefficients(held_out, span) if len(held_out) else np.zeros((0, len(span.eigenvalues)))
+    coefficients, span = project(train, settings.span if span is None else span)
+    validation = project(held_out, span)[0]
     scale = np.sqrt(span.eigenvalues + span.eigenvalues[min(20, len(span.eigenvalues) - 1)])
     start: LinearStart | None = None
     if plain:
@@ -222,11 +224,6 @@ def _split(population: Population, share: float, seed: int) -> tuple[Population,
     chosen = np.random.default_rng([seed, 1]).choice(names, max(2, round(share * len(names))), replace=False)
     out = np.isin(subject, chosen)
     return population.subset(~out), population.subset(out)
-
-
-def _coefficients(population: Population, span: PrincipalComponents) -> FloatArray:
-    rows = population.shapes.reshape(len(population), -1)
-    return np.concatenate([span.project(rows[i : i + 512]) for i in range(0, len(rows), 512)])
 
 
 def _data_hash(coefficients: FloatArray, population: Population) -> str:

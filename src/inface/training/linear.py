@@ -17,7 +17,9 @@ from inface.training.twofactor import Growth, TwoFactor, fit_two_factor, solve_c
 BLOCKS = {"identity": 32, "expression": 64, "age": 1}
 
 
-def fit_linear(population: Population, blocks: Mapping[str, int] | None = None, *, span: int = 200) -> AEMorphableModel:
+def fit_linear(
+    population: Population, blocks: Mapping[str, int] | None = None, *, span: int | PrincipalComponents = 200
+) -> AEMorphableModel:
     """A linear disentangled model, without any iteration: the moments of the two-factor model (see `twofactor`).
 
     Encoders give the posterior mean of identity, expression and age; the decoder adds the three. Growth is linear in
@@ -33,13 +35,14 @@ def fit_linear(population: Population, blocks: Mapping[str, int] | None = None, 
     return fold(model, population, fit)
 
 
-def project(population: Population, span: int) -> tuple[FloatArray, PrincipalComponents]:
-    """Coefficients `(N, K)` of the shapes in the span of their first K modes, and those modes."""
+def project(population: Population, span: int | PrincipalComponents) -> tuple[FloatArray, PrincipalComponents]:
+    """Coefficients `(N, K)` of the shapes in the span of their first K modes (or of modes given), and those modes."""
     rows = population.shapes.reshape(len(population), -1)
-    fit = principal_components(rows, min(span, len(rows) - 1, rows.shape[1]), population.weight)
-    step = 512
-    parts = [fit.project(rows[i : i + step]) for i in range(0, len(rows), step)]
-    return np.concatenate(parts), fit
+    fit = span
+    if not isinstance(fit, PrincipalComponents):
+        fit = principal_components(rows, min(fit, len(rows) - 1, rows.shape[1]), population.weight)
+    parts = [fit.project(rows[i : i + 512]) for i in range(0, len(rows), 512)]
+    return np.concatenate(parts or [np.zeros((0, len(fit.eigenvalues)))]), fit
 
 
 class LinearStart:
@@ -67,9 +70,7 @@ class LinearStart:
         self.directions = np.concatenate(rows)
         matrix = solve_codes(self.directions, rest)
         ends = np.cumsum([0] + [len(r) for r in rows])
-        self.encoders = {
-            name: matrix[a:b] for name, a, b in zip(BLOCKS, ends[:-1], ends[1:], strict=False)
-        }
+        self.encoders = {name: matrix[a:b] for name, a, b in zip(BLOCKS, ends[:-1], ends[1:], strict=False)}
 
     def span_model(self) -> SpanModel:
         """As networks without hidden layers; mean and spread of the codes are filled in by `finish`."""
@@ -145,12 +146,11 @@ def finish(
     if "expression" in model.encoders:
         widths = {name: len(net.skip) for name, net in model.encoders.items()}
         block = slice(widths["identity"], widths["identity"] + widths["expression"])
-        extras["expressions"] = {
-            name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()
-        }
+        extras["expressions"] = {name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()}
     if growth is not None and "age" in model.encoders:
-        months = np.linspace(np.floor(population.age_months.min()), np.ceil(population.age_months.max()), 37)
-        extras["age_calibration"] = AgeCalibration(np.ones(1), growth.code(months), months)
+        ends = np.array([np.floor(population.age_months.min()), np.ceil(population.age_months.max())])
+        codes_at = np.linspace(*growth.code(ends), 61)
+        extras["age_calibration"] = AgeCalibration(np.ones(1), codes_at, growth.months(codes_at))
     subjects = "unnamed" if population.subject is None else str(len(np.unique(population.subject)))
     extras["card"] = {"training": f"{len(population)} scans, {subjects} subjects"}
     return SpanModel(model.encoders, model.decoder, codes.mean(0), codes.std(0), extras)

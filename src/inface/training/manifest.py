@@ -52,7 +52,9 @@ def read_manifest(folder: Path) -> Manifest:
         rows = list(csv.DictReader(stream))
     names = set(rows[0]) if rows else set()
     if "file" not in names:
-        raise FormatError(f"'{table}': expected a column 'file' and at least one row; known columns: {', '.join(COLUMNS)}")
+        raise FormatError(
+            f"'{table}': expected a column 'file' and at least one row; known columns: {', '.join(COLUMNS)}"
+        )
     for other in ("age", "age_days", "age_years", "age_weeks"):
         if other in names and "age_months" not in names:
             raise FormatError(

@@ -155,8 +155,8 @@ class _State:
         content = {name: part.state_dict() for name, part in self.parts.items()}
         content |= {"configuration": self.configuration, "step": step, "curves": self.curves}
         content |= {"best": self.best, "best_step": self.best_step, "best_loss": self.best_loss}
-        with atomic_write(self.path) as temporary:
-            torch.save(content, temporary)
+        with atomic_write(self.path) as temporary, open(temporary, "wb") as stream:
+            torch.save(content, stream)
 
     def take_up(self) -> int:
         """Load the checkpoint where there is one; returns the step to go on from."""

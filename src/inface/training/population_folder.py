@@ -198,7 +198,9 @@ def split_by_subject(population: Population, share: float, seed: int = 0) -> Pop
     names = np.unique(child)
     count = round(share * len(names))
     if not 1 <= count < len(names):
-        raise ValueError(f"share: {share} of {len(names)} subjects leaves none on one side; expected at least one on each")
+        raise ValueError(
+            f"share: {share} of {len(names)} subjects leaves none on one side; expected at least one on each"
+        )
     chosen = np.random.default_rng(seed).choice(names, count, replace=False)
     return replace(population, split=np.where(np.isin(child, chosen), "test", "train"))
 
@@ -222,7 +224,9 @@ def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against
     if len(data.triangles) and topology_hash(count, data.triangles) != name:
         turned = topology_hash(count, data.triangles[:, ::-1]) == name
         how = "turned inside out (reversed triangles)" if turned else "joined by other triangles"
-        raise CorrespondenceError(f"'{path.name}': as many vertices as {against}, but {how}; it is not in correspondence")
+        raise CorrespondenceError(
+            f"'{path.name}': as many vertices as {against}, but {how}; it is not in correspondence"
+        )
 
 
 def _stack(shape: tuple[int, int, int], limit: int) -> FloatArray:
@@ -239,7 +243,9 @@ def _check_size(shapes: FloatArray, files: list[Path], unit: str) -> None:
     for other, factor in _UNITS.items():
         scaled = typical / _UNITS[unit] * factor
         if not _HEAD[0] <= typical <= _HEAD[1] and _HEAD[0] <= scaled <= _HEAD[1]:
-            raise FormatError(f"the meshes are {typical:.3g} mm wide as read in {unit}; they look like {other}: set unit")
+            raise FormatError(
+                f"the meshes are {typical:.3g} mm wide as read in {unit}; they look like {other}: set unit"
+            )
     odd = np.flatnonzero((extent < 0.4 * typical) | (extent > 2.5 * typical))
     if len(odd):
         raise FormatError(

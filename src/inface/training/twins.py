@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, IntArray
 from inface.training.twofactor import TwoFactor
 
 
@@ -43,6 +43,7 @@ class Twins:
 
     def __init__(self, coefficients, subject, months, factors: TwoFactor, scale) -> None:
         which, counts = np.unique(subject, return_inverse=True, return_counts=True)[1:]
+        self.which = which
         self.coefficients, self.scale, self.factors = coefficients, scale, factors
         self.aged = months is not None
         self.code = factors.growth.code(months) if months is not None and factors.growth else np.zeros(len(which))
@@ -53,10 +54,13 @@ class Twins:
         values, vectors = np.linalg.eigh(np.cov(self.means.T))
         self.spread = (vectors * np.sqrt(values.clip(0))).T
 
-    def reaged(self, rows, code, new_code, shift):
-        """Scans `rows (B, K)` moved from age `code (B,)` to `new_code`, their identity shifted by `shift (B, K)`."""
-        old, new = self.factors.head_size(code)[:, None], self.factors.head_size(new_code)[:, None]
-        return self.factors.mean(new_code) + (rows - self.factors.mean(code)) * new / old + shift * new
+    def remade(self, scans: IntArray, code: FloatArray, identity: FloatArray) -> FloatArray:
+        """Scans (their rows, `(B,)`) at ages `code (B,)`, on children of `identity (B, K)`: what is neither mean growth
+        nor the child stays, and grows with the head."""
+        factors, old, mine = self.factors, self.code[scans], self.means[self.which[scans]]
+        rest = self.coefficients[scans] - factors.mean(old) - factors.identity_at(mine, old)
+        ratio = factors.head_size(code) / factors.head_size(old)
+        return factors.mean(code) + factors.identity_at(identity, code) + rest * ratio[:, None]
 
     def draw(self, random: np.random.Generator, size: int) -> TwinBatch:
         """A batch of `size` children. Of each child two scans a and b are chosen; the target is b with a new identity.
@@ -84,18 +88,15 @@ class Twins:
             other = self.code[random.integers(0, len(self.code), size)]
             return np.where(random.random(size) < 0.7, other, self.code[rows])
 
-        new_identity, decoy = shift(True), shift(False)
+        own = self.means[child]
+        identity, decoy = own + shift(True), own + shift(False)
         age_a, age_b = age(a), age(b)
         x, code = self.coefficients, self.code
-        target = x[b] + new_identity * self.factors.head_size(code[b])[:, None]
-        same_child = self.reaged(x[a], code[a], age_a, new_identity)
-        same_expression = self.reaged(x[b], code[b], age_b, decoy)
-
         parts = {
             "real": x[np.concatenate([a, b])],
-            "same_child": same_child,
-            "same_expression": same_expression,
-            "target": target,
+            "same_child": self.remade(a, age_a, identity),
+            "same_expression": self.remade(b, age_b, decoy),
+            "target": self.remade(b, code[b], identity),
         }
         ages = {
             "real_age": code[np.concatenate([a, b])],

@@ -1,0 +1,121 @@
+"""Make the embedded models from nothing: `python -m inface.training.embedded [--subjects 1600] [--out DIR]`.
+
+A synthetic cohort is drawn, and from it come a PCA model, an autoencoder and a disentangled autoencoder, in one compact
+file; the sample expressions are written beside it. The same arguments give the same models on one machine.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import inface.data
+from inface._validate import FloatArray
+from inface.codecs import atomic_write
+from inface.models.compact import SpanModel, read_compact, write_compact
+from inface.population import Population
+from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
+from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
+from inface.training.pca import PrincipalComponents, fit_pca
+
+SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 1600, 4, 11, 0.06, 200, 97
+SAMPLES = ("crying", "smiling", "surprised", "whining")
+FILE = "embedded.npz"
+
+
+def training_cohort(subjects: int = SUBJECTS, workers: int = 1) -> Population:
+    """The cohort the embedded models come from; `split` "test" marks the children kept for evaluation."""
+    return cohort(subjects, SCANS, seed=SEED, test_share=TEST_SHARE, workers=workers)
+
+
+def preset_codes(model: SpanModel, span: PrincipalComponents, train: Population, children: int = 60) -> dict[str, FloatArray]:
+    """Expression name -> code `(w,)`: the mean over children of the codes of their faces with the preset."""
+    start = len(model.encoders["identity"].skip)
+    block = slice(start, start + len(model.encoders["expression"].skip))
+    first = np.unique(train.subject, return_index=True)[1][:children]
+    factors = train.factors
+    out = {}
+    for name in PRESETS:
+        weights = np.broadcast_to(expression_weights(name), (len(first), len(expression_weights(name))))
+        shapes = shapes_for(
+            factors["identity"][first], train.age_months[first], train.sex[first], weights, factors["deformity"][first]
+        )
+        out[name] = model.encode(span.project(shapes.reshape(len(shapes), -1)))[:, block].mean(0)
+    return out
+
+
+def build(
+    out: Path, *, subjects: int = SUBJECTS, workers: int = 1, settings: Settings | None = None, say: Callable = print
+) -> None:
+    """Write `embedded.npz`, `embedded.json` (records of the runs) and `sample_expressions/` into `out`."""
+    started = time.time()
+    population = training_cohort(subjects, workers)
+    train = population.subset(population.split != "test")
+    say(f"cohort: {len(population)} scans, {len(train)} of them to train on ({time.time() - started:.0f} s)")
+    pca = fit_pca(train, min(SPAN, len(train) - 1))
+    span = PrincipalComponents(
+        pca.mean_vertices.reshape(-1).astype(np.float64),
+        pca.components,
+        pca.eigenvalues.astype(np.float64),
+        float(pca.eigenvalues.sum()) + (pca.noise_std or 0) ** 2 * (pca.components.shape[1] - len(pca.eigenvalues)),
+        len(train),
+    )
+    say(f"PCA: {len(pca.eigenvalues)} modes ({time.time() - started:.0f} s)")
+    card = _card(train, subjects)
+    pca = pca.with_extras(card={**pca.card, **card})
+    models: dict[str, SpanModel] = {}
+    records = {}
+    for name, blocks in (("autoencoder", PLAIN_WIDTH), ("disentangled", None)):
+        trained = fit_autoencoder(train, blocks, settings=settings, span=span)
+        models[name] = _with_card(trained, span, train, card)
+        records[name] = trained.record
+        say(f"{name}: best after {trained.record['best_step']} steps ({time.time() - started:.0f} s)")
+    out.mkdir(parents=True, exist_ok=True)
+    write_compact(out / FILE, pca, models)
+    with atomic_write(out / "embedded.json") as temporary:
+        Path(temporary).write_text(json.dumps(records, indent=1))
+    (out / "sample_expressions").mkdir(exist_ok=True)
+    expressions = read_compact(out / FILE, "disentangled").expressions
+    for name in SAMPLES:
+        with atomic_write(out / "sample_expressions" / f"{name}_expression.npy") as temporary:
+            np.save(temporary, expressions[name].astype(np.float64))
+    say(f"{out / FILE}: {(out / FILE).stat().st_size / 1e6:.1f} MB ({time.time() - started:.0f} s)")
+
+
+def _with_card(trained: TrainedAutoencoder, span: PrincipalComponents, train: Population, card) -> SpanModel:
+    model = trained.span_model
+    extras = {**model.extras, "card": {**model.extras["card"], **card}}
+    if "expression" in model.encoders:
+        extras["expressions"] = preset_codes(model, span, train)
+    return replace(model, extras=extras)
+
+
+def _card(train: Population, subjects: int) -> dict[str, str]:
+    ages = train.age_months
+    return {
+        "data": f"synthetic children of inface.synthetic.cohort({subjects}, {SCANS}, seed={SEED}, "
+        f"test_share={TEST_SHARE}): {len(train)} scans, {ages.min():.1f} to {ages.max():.1f} months; no real child",
+        "command": f"python -m inface.training.embedded --subjects {subjects}",
+        "licence": "MIT",
+        "use": "trying the software, teaching, tests; not for clinical decisions: no figure on it is a clinical figure",
+        "limits": "noise-free shapes from one generator; what it does not draw (clefts, ethnic variety) is not modelled",
+    }
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subjects", type=int, default=SUBJECTS)
+    parser.add_argument("--steps", type=int, default=Settings.steps)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--out", type=Path, default=Path(inface.data.__file__).parent)
+    chosen = parser.parse_args()
+    build(chosen.out, subjects=chosen.subjects, workers=chosen.workers, settings=Settings(steps=chosen.steps))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""From nothing to a trained and measured model on the command line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+import inface as package
+from inface import Mesh
+from inface.synthetic import cohort, head
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from inface.cli import run
+
+    out = tmp_path_factory.mktemp("cohort")
+    with pytest.raises(SystemExit) as stop:
+        run(["synth", "cohort", "--subjects", "9", "--scans", "3", "--seed", "4", "--out", str(out)])
+    assert not stop.value.code
+    return out
+
+
+def test_a_cohort_on_disk_is_the_cohort_in_memory(folder):
+    with open(folder / "manifest.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    memory = cohort(subjects=9, scans_per_subject=3, seed=4)
+    assert [float(r["age_months"]) for r in rows] == memory.age_months.tolist()
+    assert np.array_equal(Mesh.load(folder / rows[7]["file"]).vertices.astype(np.float32), memory.shapes[7])
+
+
+def test_one_head(inface, tmp_path):
+    code, _, err = inface("synth", "head", tmp_path / "a.ply", "--age", 12, "--identity", 5, "--expression", "crying")
+    assert code == 0, err
+    expected = head(age=12, identity=5, expression="crying")
+    assert np.abs(Mesh.load(tmp_path / "a.ply").vertices - expected.vertices).max() < 1e-4
+    code, _, err = inface("synth", "head", tmp_path / "b.ply", "--expression", "grinning")
+    assert code == 1
+    assert "smiling" in err
+
+
+def test_train_pca_then_evaluate(inface, folder, tmp_path):
+    out = tmp_path / "model.h5"
+    code, _, err = inface("train", "pca", folder, "-o", out, "--components", 8)
+    assert code == 0, err
+    model = package.load_model(out)
+    assert len(model.latent) == 8
+    assert model.noise_std > 0
+    code, text, err = inface("evaluate", out, folder, "--out", tmp_path / "report", "--json")
+    assert code == 0, err
+    names = {(f["group"], f["name"]) for f in json.loads(text)["figures"]}
+    assert any(group == "generalisation" for group, _ in names)
+    assert (tmp_path / "report" / "evaluation.html").stat().st_size > 1000
+
+
+def test_train_refuses_in_words(inface, folder, tmp_path):
+    code, _, err = inface("train", "pca", tmp_path / "none", "-o", tmp_path / "m.h5")
+    assert (code, "no folder" in err) == (1, True)
+    code, _, err = inface("train", "pca", folder, "--components", "many", "-o", tmp_path / "m.h5")
+    assert code == 2
+    assert "expected a number of modes" in err
+
+
+def test_scans_bring_their_truth(inface, tmp_path):
+    code, _, err = inface("synth", "scans", "-n", 1, "--seed", 2, "--out", tmp_path)
+    assert code == 0, err
+    truth = np.load(tmp_path / "scan_0000.truth.npz")
+    scan = Mesh.load(tmp_path / "scan_0000.ply")
+    assert truth["truth"].shape == (len(truth["seen"]), 3)
+    low, high = scan.vertices.min(0), scan.vertices.max(0)
+    inside = (
+        (truth["truth"] > low - 0.02 * np.ptp(scan.vertices)) & (truth["truth"] < high + 0.02 * np.ptp(scan.vertices))
+    ).all(1)
+    assert inside[truth["seen"]].all()
