@@ -33,6 +33,13 @@ __all__ = [
     "synthetic_truth",
 ]
 
+_PARTS = {
+    "plain": "plain",
+    "detail": "detail kept",
+    "represent": "cannot represent",
+    "leak": "leaks",
+    "nothing": "doing nothing",
+}
 HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
 
 
@@ -189,14 +196,13 @@ def _factors(
     truth = truth or synthetic_truth(population)
     out = []
     for error in edit_errors(ModelEditor(model), population, truth, face, seed):
-        for part in ("plain", "detail", "represent", "leak"):
-            for region, values in getattr(error, part).items():
-                nothing = error.nothing.get(region)
-                note = "" if nothing is None else f"{values.mean() / nothing.mean():.2f} of doing nothing"
-                name = {"plain": "plain", "detail": "detail kept", "represent": "cannot represent", "leak": "leaks"}[
-                    part
-                ]
+        for region in error.plain:
+            for part in _PARTS:
+                values = getattr(error, part).get(region)
+                if values is None:
+                    continue
+                nothing = error.nothing.get(region, values)
+                note = "" if nothing is values else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                name = _PARTS[part]
                 out.append(mean_figure(f"{error.name}, {region}", name, values, population.subject, note=note))
-        for region, values in error.nothing.items():
-            out.append(mean_figure(f"{error.name}, {region}", "doing nothing", values, population.subject))
     return out

@@ -15,12 +15,23 @@ def r2(predicted: FloatArray, wanted: FloatArray) -> float:
     return float((1 - ((predicted - wanted) ** 2).sum(0)[kept] / spread[kept]).mean())
 
 
-def ridge_r2(train: FloatArray, known: FloatArray, test: FloatArray, wanted: FloatArray, penalty: float = 1.0) -> float:
-    """R2 on held-out codes `test (m, k)` of ridge regression learnt on `train (n, k)` -> `known (n,)` or `(n, j)`."""
+def ridge_r2(train: FloatArray, known: FloatArray, test: FloatArray, wanted: FloatArray) -> float:
+    """R2 on held-out codes `test (m, k)` of ridge regression learnt on `train (n, k)` -> `known (n,)` or `(n, j)`.
+
+    The penalty is that of the least generalised cross-validation error [golub1979].
+    """
     mean, std = train.mean(0), train.std(0) + 1e-9
-    a, b = _with_one((train - mean) / std), _with_one((test - mean) / std)
-    weights = np.linalg.solve(a.T @ a + penalty * np.eye(a.shape[1]), a.T @ known.reshape(len(known), -1))
-    return r2(b @ weights, wanted)
+    y = known.reshape(len(known), -1)
+    center = y.mean(0)
+    u, s, vt = np.linalg.svd((train - mean) / std, full_matrices=False)
+    along = u.T @ (y - center)
+    best: tuple[float, FloatArray] = (np.inf, along)
+    for penalty in 10.0 ** np.arange(-1, 7):
+        shrink = s**2 / (s**2 + penalty)
+        error = ((y - center - u @ (shrink[:, None] * along)) ** 2).sum() / (1 - (shrink.sum() + 1) / len(y)) ** 2
+        if error < best[0]:
+            best = (float(error), vt.T @ ((s / (s**2 + penalty))[:, None] * along))
+    return r2((test - mean) / std @ best[1] + center, wanted)
 
 
 def network_r2(
@@ -95,7 +106,3 @@ def retrieval(codes: FloatArray, subject: NDArray, *, draws: int = 5, seed: int 
         distance = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
         rates.append((distance.argmin(1) == answers).mean())
     return float(np.mean(rates))
-
-
-def _with_one(rows: FloatArray) -> FloatArray:
-    return np.concatenate([rows, np.ones((len(rows), 1))], 1)
