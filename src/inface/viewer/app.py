@@ -135,11 +135,6 @@ def show(meshes: Meshes, **options: Any) -> Window:
     return view(None, meshes, **options)
 
 
-def show_model(model: MorphableModel, **options: Any) -> Window:
-    """Show a model with its sliders in the browser; for the options see `view`."""
-    return view(model, **options)
-
-
 def _server(host: str, port: int):
     """A quiet viser server on the first free port from `port` on, which never talks to another host."""
     viser = require("viser", "the viewer")
