@@ -15,7 +15,8 @@ from inface.models import MorphableModel
 from inface.viewer import scene as scenes
 from inface.viewer.controls import Controls
 from inface.viewer.scene import Scene
-from inface.viewer.session import Session, ViserScreen
+from inface.viewer.screen import ViserScreen
+from inface.viewer.session import Session
 from inface.viewer.surfaces import Meshes, named
 from inface.viewer.workbench import Partner, Workbench
 
