@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import trimesh
+from toy_head import PLAIN, errors
 
 from inface.mesh import Mesh
 from inface.registration import RegistrationError, Settings, register
 from inface.registration.pose import even_rotations
 from inface.synthetic.scanner import simulate_scan
 from inface.transforms import Similarity
-
-from .conftest import PLAIN, errors
 
 
 @pytest.fixture(scope="module")

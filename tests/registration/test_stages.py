@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+from toy_head import PLAIN
 
 from inface.mesh import Mesh
 from inface.registration import Curve, register
@@ -16,8 +17,6 @@ from inface.registration.refine import refine, stiffness_matrix, unfold
 from inface.registration.transfer import colors_to_model, landmarks_to_model, landmarks_to_scan
 from inface.synthetic.scanner import simulate_scan
 from inface.transforms import procrustes
-
-from .conftest import PLAIN
 
 
 @pytest.fixture(scope="module")
