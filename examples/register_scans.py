@@ -41,9 +41,7 @@ def main() -> None:
         scan = simulate_scan(child, seed, **options)
         done = register(scan.mesh, model)
         error = np.linalg.norm(done.mesh.vertices - scan.truth, axis=1)[scan.seen] / scan.pose.scale
-        print(
-            f"{done}\n  true error of what is seen: {error.mean():.2f} mm on average, 95 % below {np.percentile(error, 95):.2f}"
-        )
+        print(f"{done}\n  true error where seen: mean {error.mean():.2f} mm, 95 % below {np.percentile(error, 95):.2f}")
         rows.append(picture(scan.mesh, done, pixels=300))
     given.folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(given.folder / "registration.png") as temporary:

@@ -26,7 +26,7 @@ class Limits:
     score: float = 0.35
     explained: float = 0.78
     sigma: float = 1.6
-    gap: float = 0.10
+    gap: float = 0.06
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35
