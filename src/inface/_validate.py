@@ -68,7 +68,10 @@ def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool 
 
     Integers of length V that are all 0 or 1 are a mask, never two indices (the reference's mistake 1).
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name}: expected one axis, got rows of different lengths") from None
     if array.ndim != 1:
         array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
     if array.ndim != 1:
@@ -84,6 +87,11 @@ def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool 
     elif array.dtype.kind in "iu":
         if len(array) == vertex_count and ((array == 0) | (array == 1)).all():
             mask = array.astype(bool)
+        elif len(array) == vertex_count > 2 and ((array == 0) | (array == array.max())).all():
+            raise ValueError(
+                f"{name}: {vertex_count} numbers, each 0 or {array.max()}, are neither a mask of 0 and 1 nor a list of "
+                "vertex indices; for a mask, give booleans (mask > 0)"
+            )
         else:
             low, high = (int(array.min()), int(array.max())) if array.size else (0, -1)
             if low < 0 or high >= vertex_count:

@@ -40,14 +40,27 @@ def test_one_failed_mesh_is_named_and_the_others_are_done(inface, pca_file, tmp_
         (("info", "."), "expected files with one of"),
         (("sample", "MODEL", "-n", "2", "--out", "one.ply"), "name a folder"),
         (("sample", "MODEL", "--out", "x", "--format", "xyz"), "xyz"),
+        (("sample", "MODEL", "--out", "file.txt/x"), "cannot make the folder 'file.txt/x' for the results"),
     ],
 )
 def test_sentences(inface, pca_file, tmp_path, monkeypatch, words, sentence):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.txt").touch()
     code, _, err = inface(*[pca_file if w == "MODEL" else w for w in words])
     assert code == 1
     assert sentence in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("verb", ["convert", "reconstruct"])
+def test_no_result_overwrites_its_input(inface, pca_file, tmp_path, verb):
+    for i, mesh in enumerate(package.load_model(pca_file).sample_meshes(2, seed=0)):
+        mesh.export(tmp_path / f"m{i}.ply")
+    before = (tmp_path / "m0.ply").read_bytes()
+    code, _, err = inface(verb, *[pca_file] * (verb != "convert"), tmp_path / "m0.ply", "--out", tmp_path)
+    assert code == 1
+    assert "would overwrite its input" in err
+    assert (tmp_path / "m0.ply").read_bytes() == before
 
 
 def test_missing_block_is_a_sentence(inface, pca_file, tmp_path):
@@ -60,6 +73,8 @@ def test_missing_block_is_a_sentence(inface, pca_file, tmp_path):
 def test_usage_errors_exit_2(inface):
     assert inface("sample")[0] == 2
     assert inface("frobnicate")[0] == 2
+    assert inface("age", "m.h5", "a.ply", "--current-months", "3")[0] == 2
+    assert inface("reconstruct", "m.h5", "a.ply", "--back-match", "cubic")[0] == 2
     assert inface("--version") == (0, f"inface {package.__version__}\n", "")
 
 

@@ -1,5 +1,8 @@
 """Every verb does what the model's method does, on files."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -133,9 +136,25 @@ def test_translate_through_a_regressor(inface_json, pca_file, disentangled_file,
     assert same(Mesh.load(record["output"]), expected, 1e-5)
 
 
-def test_correct_meets_the_target(inface, inface_json, disentangled_file, faces, tmp_path):
-    import json
+def test_translate_takes_latents_as_they_come(inface, inface_json, pca_file, disentangled_file, tmp_path):
+    matrix = np.random.default_rng(0).standard_normal((6, 6))
+    package.LinearRegressor(matrix, np.ones(6)).save(tmp_path / "bridge.json")
+    code = np.arange(6.0)
+    np.save(tmp_path / "code.npy", code)
+    words = ("translate", disentangled_file, tmp_path / "bridge.json", pca_file, tmp_path / "code.npy")
+    mesh = inface_json(*words, "--out", tmp_path / "whole.ply")[0]
+    second = package.load_model(pca_file)
+    assert same(Mesh.load(mesh["output"]), second.decode_mesh(matrix @ code + 1), 1e-5)
+    latent = inface_json(*words, "--latents", "--out", tmp_path / "latents")[0]
+    np.testing.assert_allclose(json.loads(Path(latent["output"]).read_text())["latent"], matrix @ code + 1)
 
+    package.LinearRegressor(matrix[:4], np.ones(4)).save(tmp_path / "bridge.json")
+    status, _, err = inface(*words, "--out", tmp_path / "x.ply")
+    assert status == 1
+    assert "the regressor gives 4 numbers" in err
+
+
+def test_correct_meets_the_target(inface, inface_json, disentangled_file, faces, tmp_path):
     weights = np.random.default_rng(1).standard_normal((2, 6))
     attributes = {"CI": [weights[0].tolist(), 85.0, 5.0, "cephalic index"], "age": [weights[1].tolist(), 12.0, 8.0, ""]}
     (tmp_path / "attributes.json").write_text(json.dumps(attributes))
@@ -149,6 +168,8 @@ def test_correct_meets_the_target(inface, inface_json, disentangled_file, faces,
     after = regressor.estimate(model, model.encode(Mesh.load(record["output"])))
     assert after["CI"] == pytest.approx(80, abs=1e-3)
     assert after["age"] == pytest.approx(before["age"], abs=1e-3)
+    assert record["before"]["CI"] == pytest.approx(before["CI"], abs=1e-3)
+    assert record["after"]["CI"] == pytest.approx(80, abs=1e-6)
     code, _, err = inface("correct", disentangled_file, tmp_path / "attributes.json", faces, "--target", "CI=wide")
     assert code == 2
     assert "expected NAME=NUMBER" in err

@@ -49,6 +49,23 @@ def test_mask_texts(tmp_path, text, expected):
     np.testing.assert_array_equal(read_mask(tmp_path / "m.txt"), expected)
 
 
+def test_masks_of_whole_floats_as_numpy_writes_them(tmp_path):
+    np.save(tmp_path / "m.npy", np.array([0.0, 1, 1]))
+    np.savetxt(tmp_path / "m.txt", np.array([0.0, 1, 1]))
+    for name in ("m.npy", "m.txt"):
+        mask = read_mask(tmp_path / name)
+        assert mask.dtype == np.int64
+        np.testing.assert_array_equal(mask, [0, 1, 1])
+
+
+def test_zeros_and_255_are_neither_mask_nor_indices():
+    picture = np.zeros(300, np.uint8)
+    picture[5:40] = 255
+    with pytest.raises(ValueError, match="each 0 or 255, are neither a mask of 0 and 1 nor a list"):
+        vertex_mask("mask", picture, 300)
+    np.testing.assert_array_equal(np.flatnonzero(vertex_mask("mask", picture, 301)), [0, 255])
+
+
 def test_zeros_and_ones_of_full_length_are_a_mask(tmp_path):
     (tmp_path / "m.txt").write_text("0,1,1,0")
     mask = read_mask(tmp_path / "m.txt")
@@ -98,7 +115,7 @@ def test_truncated_npy(tmp_path, read):
 
 
 def test_mask_of_floats_and_archives(tmp_path):
-    np.save(tmp_path / "m.npy", np.zeros(3))
+    np.save(tmp_path / "m.npy", np.full(3, 0.5))
     with pytest.raises(FormatError, match="booleans or whole numbers, got float64"):
         read_mask(tmp_path / "m.npy")
     np.savez(tmp_path / "m.npz", a=np.zeros(3))

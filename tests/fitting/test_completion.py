@@ -9,6 +9,7 @@ import pytest
 from inface.errors import ConvergenceError
 from inface.mesh import Mesh
 from inface.models import AEMorphableModel, LatentSpace, Network, PCAMorphableModel, completion
+from inface.testing import check_model
 from inface.transforms import Similarity
 
 SIDE, K = 14, 6
@@ -194,7 +195,7 @@ def test_bad_calls_are_refused_in_one_sentence():
         model.reconstruct(mesh, HOLE, repeat=0)
     with pytest.raises(ValueError, match=r"noise_std: expected a number of zero or more .mm., got -1"):
         model.reconstruct(mesh, HOLE, noise_std=-1)
-    with pytest.raises(ValueError, match="expected one of harmonic, biharmonic, got 'cubic'"):
+    with pytest.raises(ValueError, match="expected True, harmonic or biharmonic, got 'cubic'"):
         model.reconstruct(mesh, HOLE, back_match_known_vertices="cubic")
     with pytest.raises(ValueError, match=r"expected one mesh .V, 3., got .2"):
         model.reconstruct(np.stack([mesh.vertices] * 2), HOLE)
@@ -332,6 +333,24 @@ def test_the_posterior_is_a_model_of_the_dense_gaussian(name):
     record = model.reconstruct(vertices, HOLE)
     np.testing.assert_allclose(record.vertex_std, found.vertex_std, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(record.latent, found.prior_latent, atol=1e-4)
+
+
+def test_the_posterior_keeps_the_contract_of_all_models():
+    model = pca(noise_std=0.5)
+    check_model(model.posterior(model.sample_meshes(1, seed=1)[0], ~HOLE))
+
+
+def test_the_posterior_names_its_own_argument():
+    model = pca(noise_std=0.5)
+    with pytest.raises(ValueError, match=r"^known: no vertex is known"):
+        model.posterior(model.mean_vertices, np.zeros(V, bool))
+    with pytest.raises(ValueError, match=r"^known: vertex index -1"):
+        model.posterior(model.mean_vertices, [-1])
+
+
+@pytest.mark.parametrize("make", [pca, autoencoder])
+def test_an_empty_batch_with_a_mask(make):
+    assert make().encode(np.zeros((2, 0, V, 3)), HOLE).shape == (2, 0, K)
 
 
 def test_samples_of_the_posterior_have_its_spread_and_agree_with_the_known():

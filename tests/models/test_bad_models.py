@@ -51,7 +51,11 @@ BAD = [
     ("pca", put("eigenvalues", value=poke(-1.0)), "eigenvalues: expected variances of zero or more"),
     ("pca", put("eigenvalues", value=poke(np.nan)), "eigenvalues: expected finite"),
     ("pca", put("mean_vertices", value=poke(np.nan)), "mean_vertices: expected finite"),
-    ("pca", put("mean_vertices", value=lambda a: a.reshape(-1)), "mean_vertices|components"),
+    (
+        "pca",
+        put("mean_vertices", value=lambda a: a.reshape(-1)),
+        r"mean_vertices: expected shape \(V, 3\), got \(216,\)",
+    ),
     ("pca", put("triangles", value=poke(72)), "index 72 outside"),
     ("pca", put("triangles", value=poke(-1)), "index -1 outside"),
     ("pca", put("triangles", value=lambda a: np.where(np.arange(3) < 2, a[:, :1], a)), "repeat a vertex"),
@@ -62,6 +66,9 @@ BAD = [
     ("plain", put("decoder", "biases", 0, value=poke(np.nan)), "bias of layer 0: expected finite"),
     ("plain", put("decoder", "matrix_mults", 1, value=lambda a: a[:-3]), "layer 1"),
     ("plain", lambda tree: tree["decoder"]["biases"].pop(), "as many biases as weight matrices"),
+    ("plain", lambda tree: tree["decoder"].update(relu_factor=np.array([0.1, 0.2])), "one finite number as the slope"),
+    ("plain", lambda tree: tree["decoder"].update(relu_factor=np.nan), "one finite number as the slope"),
+    ("pca", lambda tree: tree.update(indices=np.arange(3)), "'indices' should be a group of named vertex lists"),
     ("disentangled", drop("age_encoder"), "lacks age_encoder"),
     ("disentangled", put("latent_mean", value=lambda a: a[:-1]), "latent_std|latent"),
 ]

@@ -190,3 +190,33 @@ def test_alignment_is_for_one_shape(template):
 def test_too_few_known_vertices_are_not_judged(template):
     vertices = turned(template.mesh.vertices, 90)
     assert door.admit(template, vertices, [3, 4, 5, 6], invert_mask=True).known.sum() == 4
+
+
+def test_a_mask_may_be_a_file(pca, tmp_path):
+    unknown = np.arange(72) % 5 == 0
+    np.save(tmp_path / "mask.npy", unknown.astype(np.uint8))
+    (tmp_path / "mask.txt").write_text("\n".join(str(i) for i in np.flatnonzero(unknown)))
+    mesh = pca.sample_meshes(1, seed=1)[0]
+    expected = pca.encode(mesh, unknown)
+    for path in (tmp_path / "mask.npy", str(tmp_path / "mask.txt")):
+        np.testing.assert_array_equal(pca.encode(mesh, path), expected)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        pca.encode(mesh, tmp_path / "none.npy")
+
+
+def test_a_batch_is_aligned_shape_by_shape(pca):
+    shapes = np.stack([mesh.vertices for mesh in pca.sample_meshes(4, seed=2)]).reshape(2, 2, 72, 3)
+    away = shapes.copy()
+    away[0, 1] = turned(away[0, 1], 70, (10, 0, 90))
+    away[1, 1] = turned(away[1, 1], -120)
+    for mask in (None, np.arange(20)):
+        codes = pca.encode(away, mask, align=True)
+        assert codes.shape == (2, 2, 6)
+        assert codes.dtype == np.float32
+        np.testing.assert_allclose(codes, pca.encode(shapes, mask, align=True), atol=1e-3)
+    assert pca.encode(away[:0], align=True).shape == (0, 2, 6)
+
+
+def test_a_mask_of_ragged_rows_is_named(template):
+    with pytest.raises(ValueError, match="unknown_vertex_mask: expected one axis, got rows of different lengths"):
+        door.admit(template, template.mesh, [[1, 2], [3]])

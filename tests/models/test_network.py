@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inface.models.latent import LatentSpace
-from inface.models.network import _BLOCK, Network, centred_product
+from inface.models.network import _BLOCK, _LARGE, Network, centred_product, matrix_vector
 
 
 @given(
@@ -28,6 +28,17 @@ def test_centred_product_is_the_plain_one(width, batch, given_type, weight_type)
     limit = (1e-3 if weight_type == np.float32 else 1e-9) * max(1, width**0.5)
     assert np.allclose(found, expected, atol=limit, rtol=0)
     assert np.array_equal(x, before)
+
+
+@pytest.mark.parametrize("shape", [(1025, 1024), (1, _LARGE), (7, _LARGE // 7 + 1), (_LARGE, 1), (1021, 1031), (6, 5)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_matrix_times_vector_of_any_size(shape, dtype):
+    rng = np.random.default_rng(1)
+    weight, x = rng.normal(size=shape).astype(dtype), rng.normal(size=shape[1]).astype(dtype)
+    found = matrix_vector(weight, x)
+    assert found.dtype == dtype
+    limit = np.finfo(dtype).eps * 20 * shape[1] ** 0.5
+    assert np.allclose(found, weight.astype(float) @ x.astype(float), atol=limit, rtol=10 * np.finfo(dtype).eps)
 
 
 def test_slopes():

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 import inface
+from inface import AttributeRegressor
 from inface.codecs.regression_json import AttributeData
+from inface.errors import CorrespondenceError
+from inface.transforms import Similarity
 
 
 def test_linear_regressor_file_call_batch_and_save(tmp_path):
@@ -90,3 +93,23 @@ def test_attribute_files_and_the_references_function(pca, attributes, tmp_path):
     before = loaded.estimate(pca, np.stack([pca.encode(mesh) for mesh in meshes]))
     assert after["v_tot"] == pytest.approx(before["v_tot"], abs=1e-3)
     assert before["CI"] == pytest.approx(estimated[0], abs=1e-3)
+
+
+def test_a_corrected_mesh_stays_in_its_own_frame_with_its_colours(pca):
+    weights = np.random.default_rng(2).standard_normal((2, 6))
+    regressor = AttributeRegressor({"CI": AttributeData(weights[0], 80, 5), "age": AttributeData(weights[1], 9, 4)})
+    mesh = pca.sample_meshes(1, seed=3)[0].with_colors(np.full((72, 3), 0.5))
+    mesh = mesh.with_vertices(mesh.vertices + np.sin(np.arange(216)).reshape(-1, 3))
+    plain = regressor.correct_mesh(pca, mesh, {"CI": 84.0}, ["age"], keep_detail=True)
+    assert plain.after["CI"] == pytest.approx(84)
+    assert plain.after["age"] == pytest.approx(plain.before["age"])
+    np.testing.assert_allclose(
+        plain.mesh.vertices - mesh.vertices, pca.decode(plain.latent) - pca.decode(pca.encode(mesh)), atol=1e-3
+    )
+    pose = Similarity(np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]), np.array([50.0, 0, 9]))
+    away = mesh.with_vertices(pose.apply(mesh.vertices))
+    with pytest.raises(CorrespondenceError, match="align=True"):
+        regressor.correct_mesh(pca, away, {"CI": 84.0})
+    still, moved = (regressor.correct_mesh(pca, m, {"CI": 84.0}, align=True).mesh for m in (mesh, away))
+    np.testing.assert_allclose(moved.vertices, pose.apply(still.vertices), atol=1e-2)
+    assert moved.colors is not None

@@ -1,5 +1,6 @@
 """The linear disentangled model on a population whose factors are known; the compact file; what is refused."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -112,7 +113,7 @@ def _bent(net: SkipNetwork, random) -> SkipNetwork:
     """The network with a random perceptron of three layers beside it."""
     widths = (net.skip.shape[1], 7, 6, len(net.skip))
     size = np.abs(net.skip).max()
-    weights = [0.02 * size * random.standard_normal((b, a)) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+    weights = [0.02 * size * random.standard_normal((b, a)) for a, b in itertools.pairwise(widths)]
     return SkipNetwork(net.skip, net.bias, tuple(weights), tuple(random.standard_normal(w) for w in widths[1:]))
 
 

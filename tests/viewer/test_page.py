@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ TETRAHEDRON = Mesh([[0, 0, 0], [10, 0, 0], [0, 10, 0], [0, 0, 10]], [[0, 2, 1], 
 def stored(path):
     text = path.read_text()
     data = json.loads(re.search(r'id="inface-data">(.*?)</script>', text, re.S)[1])
-    blob = base64.b64decode(re.search(r'id="inface-bytes">(.*?)</script>', text, re.S)[1])
+    blob = zlib.decompress(base64.b64decode(re.search(r'id="inface-bytes">(.*?)</script>', text, re.S)[1]))
     return data, blob
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from inface.errors import InfaceError
 from inface.viewer import share
-from inface.viewer.sharing import ACCURACY, decode_layers, page_layers
+from inface.viewer.page import Blob
+from inface.viewer.sharing import ACCURACY, Tree, decode_layers, page_layers
 from inface.viewer.sliders import movements, sliders
 
 
@@ -15,14 +16,34 @@ from inface.viewer.sliders import movements, sliders
 def test_stored_weights_decode_like_the_model(kind, request):
     model = request.getfixturevalue(kind)
     latents = model.sample_latents(6, deviation_factor=1.5, seed=4)
-    layers, slope = page_layers(model)
+    layers, slope, said = page_layers(model)
     error = np.linalg.norm(decode_layers(layers, slope, latents) - model.decode(latents), axis=-1)
-    assert 0 < error.max() < 0.02
+    assert 0 < error.max() < 0.03 and 0 < said <= 0.025
 
 
 def test_last_layer_is_stored_in_fewer_columns(network_model):
-    layers, _ = page_layers(network_model)
+    layers, _, _ = page_layers(network_model)
     assert len(layers) == 4 and len(layers[-1].steps) == 40
+
+
+def test_differences_along_the_surface_give_the_numbers_back():
+    triangles = np.array([[0, 1, 2], [2, 1, 3], [4, 5, 6]])
+    tree, blob = Tree(8, triangles), Blob()
+    assert sorted(tree.order) == list(range(8))
+    seen = set()
+    for vertex, parent in zip(tree.order, tree.parents, strict=True):
+        assert parent == vertex or parent in seen
+        seen.add(vertex)
+    row = np.array([[-32767, 32767, 5]] * 4 + [[32767, -32767, 7]] * 4, np.int16)
+    row[1] *= -1
+    offset, count, kind = tree.add(row.reshape(-1), blob)
+    assert kind == "p2"
+    planes = np.frombuffer(blob.bytes(), np.uint8, 2 * count, offset).reshape(2, -1)
+    change = np.ascontiguousarray(planes.T).view("<i2").reshape(3, -1)
+    back = np.zeros((8, 3), np.int16)
+    for i, (vertex, parent) in enumerate(zip(tree.order, tree.parents, strict=True)):
+        back[vertex] = change[:, i] + (0 if parent == vertex else back[parent])
+    assert np.array_equal(back, row)
 
 
 def test_a_model_the_page_cannot_hold_is_refused(linear_model, monkeypatch, tmp_path):

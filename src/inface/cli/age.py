@@ -30,9 +30,11 @@ def age(
     as_json: batch.JsonOption = False,
 ) -> None:
     """Without --months or --code: print each child's estimated age. With: write the children at that age."""
-    loaded = batch.load_model(model)
     if months is not None and code:
         raise typer.BadParameter("give --months or --code, not both")
+    if current_months is not None and months is None:
+        raise typer.BadParameter("--current-months goes with --months")
+    loaded = batch.load_model(model)
     if months is None and not code:
         paths = batch.expand(meshes)
 

@@ -82,14 +82,18 @@ class Output:
         if single and count != 1:
             raise InfaceError(f"--out '{out}' is one file but there are {count} results; name a folder")
         if not single:
-            out.mkdir(parents=True, exist_ok=True)
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InfaceError(f"cannot make the folder '{out}' for the results: {error.strerror}") from None
         return cls(out, wanted, single)
 
-    def file(self, stem: str, default_suffix: str) -> Path:
-        """The file for the result called `stem`."""
-        if self.single:
-            return self.path
-        return self.path / (stem + (self.suffix or default_suffix))
+    def file(self, stem: str, default_suffix: str, source: Path | None = None) -> Path:
+        """The file for the result called `stem`; refuses to write over `source`, the file it is made from."""
+        path = self.path if self.single else self.path / (stem + (self.suffix or default_suffix))
+        if source is not None and path.exists() and path.samefile(source):
+            raise InfaceError(f"the result would overwrite its input '{source}'; name another --out")
+        return path
 
 
 def stems(paths: Sequence[Path]) -> list[str]:

@@ -23,6 +23,7 @@ def correct(
     ],
     fix: Annotated[list[str] | None, typer.Option("--fix", help="An attribute to hold as it is; repeatable.")] = None,
     out: batch.OutOption = Path("corrected"),
+    keep_detail: batch.DetailOption = False,
     align: batch.AlignOption = False,
     no_check: batch.SkipCheckOption = False,
     format: batch.FormatOption = None,
@@ -39,14 +40,18 @@ def correct(
     names = dict(zip(paths, batch.stems(paths), strict=True))
 
     def work(path: Path) -> dict:
-        latent = loaded.encode(Mesh.load(path), align=align, check=not no_check)
-        corrected = regressor.correct(loaded, latent, wanted, fixed=fix or [])
-        written = output.file(names[path], path.suffix.lower())
-        loaded.decode_mesh(corrected).export(written)
-        before, after = regressor.estimate(loaded, latent), regressor.estimate(loaded, corrected)
-        return {"output": str(written), **{f"{n}": f"{before[n]:.4g} -> {after[n]:.4g}" for n in wanted}}
+        result = regressor.correct_mesh(
+            loaded, Mesh.load(path), wanted, fix or [], keep_detail=keep_detail, align=align, check=not no_check
+        )
+        written = output.file(names[path], path.suffix.lower(), path)
+        result.mesh.export(written)
+        return {"output": str(written), "before": result.before, "after": result.after}
 
-    batch.each(paths, work, label="correct", as_json=as_json)
+    def text(record: dict) -> str:
+        changes = [f"{name} {record['before'][name]:.4g} -> {record['after'][name]:.4g}" for name in wanted]
+        return "  ".join([f"{record['input']} -> {record['output']}", *changes])
+
+    batch.each(paths, work, label="correct", as_json=as_json, text=text)
 
 
 def parse_target(text: str) -> tuple[str, float | None]:

@@ -27,7 +27,7 @@ def decode(
     names = dict(zip(paths, batch.stems(paths), strict=True))
 
     def work(path: Path) -> dict:
-        written = target.file(names[path], ".ply")
+        written = target.file(names[path], ".ply", path)
         loaded.decode_mesh(read_latent(path)).export(written)
         return {"output": str(written)}
 

@@ -23,7 +23,7 @@ def each_mesh(
 
     def work(path: Path) -> dict:
         result = change(Mesh.load(path))
-        written = target.file(names[path], path.suffix.lower())
+        written = target.file(names[path], path.suffix.lower(), path)
         result.export(written)
         return {"output": str(written)}
 

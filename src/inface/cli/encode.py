@@ -21,6 +21,7 @@ def encode(
     meshes: batch.MeshesArgument,
     mask: Annotated[Path | None, typer.Option(help="Mask of unknown vertices (.npy, .txt).")] = None,
     invert_mask: Annotated[bool, typer.Option("--invert-mask", help="The mask marks the KNOWN vertices.")] = False,
+    noise_std: Annotated[float | None, typer.Option(help="Noise of the known coordinates, mm.", min=0)] = None,
     out: batch.OutOption = Path("latents"),
     align: batch.AlignOption = False,
     no_check: batch.SkipCheckOption = False,
@@ -35,8 +36,10 @@ def encode(
     names = dict(zip(paths, batch.stems(paths), strict=True))
 
     def work(path: Path) -> dict:
-        latent = loaded.encode(Mesh.load(path), unknown, invert_mask=invert_mask, align=align, check=not no_check)
-        written = target.file(names[path], ".json")
+        latent = loaded.encode(
+            Mesh.load(path), unknown, invert_mask, noise_std=noise_std, align=align, check=not no_check
+        )
+        written = target.file(names[path], ".json", path)
         write_latent(written, latent)
         return {"output": str(written), "latent": [float(v) for v in latent]}
 

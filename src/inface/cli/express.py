@@ -20,6 +20,7 @@ def express(
     expression: Annotated[
         str, typer.Option("--expression", "-e", help="Name of a stored expression, or a latent file (.npy, .json).")
     ],
+    strength: Annotated[float, typer.Option(help="0 neutral, 1 the expression, more exaggerates.")] = 1.0,
     out: batch.OutOption = Path("expressions"),
     keep_detail: batch.DetailOption = False,
     align: batch.AlignOption = False,
@@ -32,7 +33,9 @@ def express(
     code = expression if expression in loaded.expressions or not Path(expression).exists() else read_latent(expression)
     edit.each_mesh(
         meshes,
-        lambda mesh: loaded.set_expression(mesh, code, keep_detail=keep_detail, align=align, check=not no_check),
+        lambda mesh: loaded.set_expression(
+            mesh, code, strength, keep_detail=keep_detail, align=align, check=not no_check
+        ),
         out=out,
         format=format,
         label="express",

@@ -1,12 +1,13 @@
 """`inface reconstruct`: complete partial meshes, or project whole ones into the model."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from inface.cli import batch
 from inface.codecs.masks import read_mask
+from inface.geometry.deform import FillKind
 from inface.mesh import Mesh
 
 
@@ -31,6 +32,8 @@ def reconstruct(
     as_json: batch.JsonOption = False,
 ) -> None:
     """Fit the model to what is known of each mesh and write the whole."""
+    if back_match not in (None, *get_args(FillKind)):
+        raise typer.BadParameter(f"--back-match {back_match}: expected {' or '.join(get_args(FillKind))}")
     loaded = batch.load_model(model)
     unknown = None if mask is None else read_mask(mask)
     paths = batch.expand(meshes)
@@ -47,8 +50,13 @@ def reconstruct(
             align=align,
             check=not no_check,
         )
-        written = target.file(names[path], path.suffix.lower())
+        written = target.file(names[path], path.suffix.lower(), path)
         result.mesh.export(written)
-        return {"output": str(written), "residual_mm": result.residual_mean, "latent": result.latent.tolist()}
+        return {
+            "output": str(written),
+            "residual_mm": result.residual_mean,
+            "converged": result.converged,
+            "latent": result.latent.tolist(),
+        }
 
     batch.each(paths, work, label="reconstruct", as_json=as_json)

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.codecs.latents import LATENT_SUFFIXES, read_latent, write_latent
+from inface.codecs.latents import LATENT_SUFFIXES, is_latent, read_latent, write_latent
+from inface.errors import CorrespondenceError
 from inface.mesh import Mesh
 
 
@@ -23,29 +24,36 @@ def translate(
         list[str], typer.Argument(metavar="INPUT...", help="Meshes of MODEL, or latents (.npy; .json with a latent).")
     ],
     out: batch.OutOption = Path("translated"),
-    latents: Annotated[bool, typer.Option("--latents", help="Inputs are latents; write latents too.")] = False,
+    latents: Annotated[bool, typer.Option("--latents", help="Write latents instead of meshes.")] = False,
     align: batch.AlignOption = False,
     no_check: batch.SkipCheckOption = False,
     format: batch.FormatOption = None,
     as_json: batch.JsonOption = False,
 ) -> None:
-    """Encode in MODEL, pass through the regressor, and write what OTHER_MODEL makes of it."""
+    """Encode in MODEL, pass through the regressor, and write what OTHER_MODEL makes of it, in its own frame."""
     from inface import LinearRegressor
 
     first, second = batch.load_model(model), batch.load_model(other)
     bridge = LinearRegressor.load(regressor)
-    paths = batch.expand(inputs, LATENT_SUFFIXES if latents else batch.MESH_SUFFIXES)
+    paths = batch.expand(inputs, (*batch.MESH_SUFFIXES, *LATENT_SUFFIXES))
     target = batch.Output.of(out, format, len(paths))
     names = dict(zip(paths, batch.stems(paths), strict=True))
 
     def work(path: Path) -> dict:
+        if is_latent(path):
+            own, suffix = read_latent(path), ".ply"
+        else:
+            own, suffix = first.encode(Mesh.load(path), align=align, check=not no_check), path.suffix.lower()
+        code = bridge(own)
+        if len(code) != len(second.latent):
+            raise CorrespondenceError(
+                f"the regressor gives {len(code)} numbers, the latent of '{other}' has {len(second.latent)}; "
+                "is it another model's regressor?"
+            )
+        written = target.file(names[path], ".json" if latents else suffix, path)
         if latents:
-            code = bridge(read_latent(path))
-            written = target.file(names[path], ".json")
             write_latent(written, code)
         else:
-            code = bridge(first.encode(Mesh.load(path), align=align, check=not no_check))
-            written = target.file(names[path], path.suffix.lower())
             second.decode_mesh(code).export(written)
         return {"output": str(written), "latent": code.tolist()}
 

@@ -31,6 +31,15 @@ def read_latent(path: str | Path) -> FloatArray:
     return code
 
 
+def is_latent(path: str | Path) -> bool:
+    """Whether a file holds a latent code: every `.npy`, and a JSON that is no mesh but a list or has 'latent'."""
+    suffix = Path(path).suffix.lower()
+    if suffix != ".json":
+        return suffix == ".npy"
+    content = read_json(path)
+    return isinstance(content, list) or (isinstance(content, dict) and "latent" in content)
+
+
 def write_latent(path: str | Path, latent: FloatArray) -> None:
     """Write one code `(K,)`; it comes back bit for bit."""
     latent = finite("latent", floats("latent", latent, (None,), dtype=None))

@@ -13,7 +13,7 @@ _WORDS = {"true": True, "false": False}
 
 
 def read_mask(path: str | Path) -> NDArray:
-    """The array as it stands in the file: booleans, or whole numbers (0/1, or vertex indices).
+    """The array as it stands in the file: booleans, or whole numbers (0/1, or vertex indices; 1.0 counts as 1).
 
     `inface._validate.vertex_mask` makes a mask of it once the number of vertices is known.
 
@@ -22,6 +22,8 @@ def read_mask(path: str | Path) -> NDArray:
     """
     if Path(path).suffix.lower() == ".npy":
         array = read_npy(path)
+        if array.dtype.kind == "f" and np.array_equal(array, np.round(array)) and (np.abs(array) < 2**53).all():
+            array = array.astype(np.int64)
         if array.dtype.kind not in "biu":
             raise FormatError(f"'{path}': a mask holds booleans or whole numbers, got {array.dtype}")
         return array.reshape(-1)
@@ -29,13 +31,18 @@ def read_mask(path: str | Path) -> NDArray:
     lowered = [word.lower() for word in words]
     if words and all(word in _WORDS for word in lowered):
         return np.array([_WORDS[word] for word in lowered])
-    try:
-        return np.array([int(word) for word in words], np.int64)
-    except (ValueError, OverflowError):
-        bad = next(w for w in words if not w.lstrip("+-").isdigit() or abs(int(w)) >= 2**63)
-        raise FormatError(
-            f"'{path}': expected whole numbers or true/false words split by commas or newlines, got '{bad[:40]}'"
-        ) from None
+    numbers = []
+    for word in words:
+        try:
+            number = float(word)  # numpy.savetxt writes 1 as 1.000000000000000000e+00
+        except ValueError:
+            number = np.nan
+        if not abs(number) < 2**53 or number != int(number):
+            raise FormatError(
+                f"'{path}': expected whole numbers or true/false words split by commas or newlines, got '{word[:40]}'"
+            )
+        numbers.append(int(number))
+    return np.array(numbers, np.int64)
 
 
 def write_mask(path: str | Path, mask: NDArray) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inface._validate import FloatArray
 
@@ -31,7 +32,7 @@ def mean_figure(
     group: str,
     name: str,
     values: FloatArray,
-    subject: FloatArray | None,
+    subject: NDArray | None,
     *,
     unit: str = "mm",
     note: str = "",

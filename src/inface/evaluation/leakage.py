@@ -1,6 +1,7 @@
 """What one block tells of another's factor: R2 by ridge and by a small network, and retrieval of children."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from inface._validate import FloatArray
@@ -66,11 +67,11 @@ def network_r2(
         if value < best_loss:
             best, best_loss = flat.copy(), value
 
-    minimize(loss, start, jac=True, method="L-BFGS-B", callback=look, options={"maxiter": 120})
+    minimize(loss, start, jac=True, method="L-BFGS-B", callback=look, options={"maxiter": 120})  # type: ignore[call-overload]
     return r2(predict(best, (test - mean) / std) * scale + center, wanted)
 
 
-def retrieval(codes: FloatArray, subject: FloatArray, *, draws: int = 5, seed: int = 0) -> float:
+def retrieval(codes: FloatArray, subject: NDArray, *, draws: int = 5, seed: int = 0) -> float:
     """Rank-1 rate: one scan of each child in a gallery, another one as the probe; mean over draws.
 
     Distances are Euclidean between codes `(n, k)` standardised over all scans. Children with one scan stand in the

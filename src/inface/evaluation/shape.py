@@ -20,7 +20,7 @@ def generalisation(model: MorphableModel, shapes: FloatArray, modes: Sequence[in
     A PCA model is cut to each number in `modes`; any model is also judged with all its codes.
     """
     codes = np.concatenate([model.encode(shapes[i : i + 64], check=False) for i in range(0, len(shapes), 64)])
-    out = {}
+    out: dict[int, FloatArray] = {}
     total = codes.shape[1]
     wanted = [m for m in modes if m < total] if isinstance(model, PCAMorphableModel) else []
     for count in [*wanted, total]:
@@ -40,7 +40,7 @@ def leave_one_out(population: Population, modes: Sequence[int]) -> dict[int, Flo
     u, s, basis = np.linalg.svd(rows - mean, full_matrices=False)
     codes = u * s
     names = np.arange(len(rows)) if population.subject is None else population.subject
-    out = {count: np.empty(len(rows)) for count in modes}
+    out: dict[int, FloatArray] = {count: np.empty(len(rows)) for count in modes}
     for name in np.unique(names):
         left, rest = codes[names == name], codes[names != name]
         center = rest.mean(0)

@@ -90,7 +90,7 @@ class LinearFitter:
             latent = self.latent_mean + solution * self.latent_std if noise_std > 0 else solution
             rank = len(self.latent_mean)
         covariance = self._covariance_factor(factor, known, noise_std) if noise_std > 0 else None
-        return LinearFit(latent.reshape(batch + (-1,)), factor.condition, rank, covariance)
+        return LinearFit(latent.reshape(batch + latent.shape[-1:]), factor.condition, rank, covariance)
 
     def _factor(self, known: BoolArray, noise_std: float) -> _Factor:
         key = (np.packbits(known).tobytes(), noise_std)
@@ -155,4 +155,4 @@ def known_residual(vertices: FloatArray, mean: FloatArray, known: BoolArray) -> 
     flat = vertices.reshape(-1, *mean.shape)
     residual = np.zeros(flat.shape, np.result_type(flat, mean))
     np.subtract(flat, mean, out=residual, where=known[:, None])
-    return residual.reshape(len(flat), -1)
+    return residual.reshape(len(flat), mean.size)

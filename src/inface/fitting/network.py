@@ -103,14 +103,16 @@ class NetworkFitter:
         squares = np.einsum("ni,ni->n", residual, residual, dtype=np.float64)
         noise = noise_std if noise_std > 0 else TINY_NOISE_MM
         begin = [np.broadcast_to(self.latent_mean, (len(right), len(self.latent_mean)))]
-        begin += [np.reshape(s, (len(right), -1)).astype(np.float64) for s in starts]
-        ends = []
+        begin += [np.reshape(s, (len(right), len(self.latent_mean))).astype(np.float64) for s in starts]
+        count, width = len(right), len(self.latent_mean)
+        latent, objective = np.empty((count, width)), np.empty(count)
+        converged, iterations = np.empty(count, bool), np.empty(count, int)
         for i, (c, square) in enumerate(zip(right, squares, strict=True)):
             runs = [self._minimise(s[i], gram, c, float(square), noise, max_iterations) for s in begin]
-            ends.append(min(runs, key=lambda run: (run[3], not run[1])))
-        latent, converged, iterations, objective = (np.array(column) for column in zip(*ends, strict=True))
+            best = min(runs, key=lambda run: (run[3], not run[1]))
+            latent[i], converged[i], iterations[i], objective[i] = best
         return NetworkFit(
-            latent.reshape(batch + (-1,)),
+            latent.reshape(batch + (width,)),
             converged.reshape(batch),
             iterations.reshape(batch),
             objective.reshape(batch),

@@ -12,7 +12,6 @@ from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray, finite, floats
 
-
 AT_ONCE = 2_000_000  # distances held at once in a search
 
 

@@ -55,6 +55,8 @@ class AgeCalibration:
         monotone regression of log age on the code [barlow1972], read off at `knots` codes.
         Raises `ValueError` for fewer than three ages, or codes that do not rise with age.
         """
+        from scipy.optimize import isotonic_regression  # slow to import, and only needed here
+
         z = finite("age blocks", floats("age blocks", blocks, (None,)))
         z = z.reshape(len(z), -1)
         age = finite("months", floats("months", months, (len(z),)))
@@ -70,7 +72,7 @@ class AgeCalibration:
         if np.ptp(code) <= 0:
             raise ValueError("age calibration: the age codes are all the same")
         order = np.argsort(code, kind="stable")
-        steps = _monotone(log_age[order])
+        steps = isotonic_regression(log_age[order]).x
         at = np.unique(np.quantile(code, np.linspace(0, 1, knots)))
         curve = np.interp(at, code[order], steps)
         rising = np.concatenate([[True], np.diff(np.maximum.accumulate(curve)) > 1e-9 * np.ptp(curve)])
@@ -105,7 +107,8 @@ class AgeCalibration:
         """Linear between the knots; beyond them on along the end slope, with an `ExtrapolationWarning`, for a
         quarter of the range; farther out a `ValueError`, because nothing supports such an answer."""
         low, high = xs[0], xs[-1]
-        if low <= x <= high:
+        rounding = 1e-6 * (high - low)
+        if low - rounding <= x <= high + rounding:
             return float(np.interp(x, xs, ys))
         span = f"{self.months[0]:.3g} to {self.months[-1]:.3g} months"
         if not low - REACH * (high - low) <= x <= high + REACH * (high - low):
@@ -120,18 +123,3 @@ class AgeCalibration:
         )
         a, b = (0, 1) if x < low else (-2, -1)
         return float(ys[a] + (x - xs[a]) * (ys[b] - ys[a]) / (xs[b] - xs[a]))
-
-
-def _monotone(values: FloatArray) -> FloatArray:
-    """The non-decreasing sequence nearest to `values (n,)` in least squares (pool adjacent violators)."""
-    means: list[float] = []
-    counts: list[int] = []
-    for value in values:
-        means.append(float(value))
-        counts.append(1)
-        while len(means) > 1 and means[-2] >= means[-1]:
-            mean, count = means.pop(), counts.pop()
-            total = counts[-1] + count
-            means[-1] = (means[-1] * counts[-1] + mean * count) / total
-            counts[-1] = total
-    return np.repeat(means, counts)

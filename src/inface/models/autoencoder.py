@@ -11,7 +11,7 @@ from inface._validate import FloatArray
 from inface.codecs import ModelFile
 from inface.errors import FormatError
 from inface.models import layout
-from inface.models.base import ModelExtras, MorphableModel
+from inface.models.base import ModelExtras, MorphableModel, vertex_count
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
 
@@ -66,7 +66,7 @@ class AEMorphableModel(MorphableModel):
         self.encoders = _ordered(encoders)
         self.decoder = decoder
         widths = self.encoders.widths
-        width, total = 3 * len(np.atleast_1d(mean_vertices)), sum(widths.values())
+        width, total = 3 * vertex_count(mean_vertices), sum(widths.values())
         if not total == len(latent) == decoder.input_width:
             raise ValueError(
                 f"latent: the encoders give {total} numbers, the decoder takes {decoder.input_width}, "

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from inface import _validate
 from inface._validate import FloatArray, IntArray
 from inface.editing import block_code
-from inface.errors import MissingBlockError
 from inface.geometry.deform import FillKind
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
@@ -24,7 +23,7 @@ from inface.models.network import stored_floats
 from inface.template import Template
 
 if TYPE_CHECKING:
-    from inface.models.completion import Reconstruction
+    from inface.models.results import Reconstruction
 
 
 class ModelExtras(TypedDict, total=False):
@@ -78,8 +77,7 @@ class MorphableModel(BlockEdits, ABC):
         self.dtype = np.dtype(dtype)
         self.latent = latent
         self.mean_vertices = stored_floats("mean_vertices", mean_vertices)
-        if self.mean_vertices.ndim != 2 or self.mean_vertices.shape[1] != 3 or not len(self.mean_vertices):
-            raise ValueError(f"mean_vertices: expected shape (V, 3), got {self.mean_vertices.shape}")
+        vertex_count(self.mean_vertices)
         self.template = self._template(triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
         self.noise_std = _noise_std(extras.get("noise_std"))
@@ -192,8 +190,15 @@ class MorphableModel(BlockEdits, ABC):
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
-        `align`, `check` and the errors see `models.door.admit`.
+        `align`, `check` and the errors see `models.door.admit`; each shape of a batch is aligned by itself.
         """
+        if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
+            shapes = np.asarray(vertices)
+            codes = [
+                self.encode(shape, unknown_vertex_mask, invert_mask, noise_std=noise_std, align=True, check=check)
+                for shape in shapes.reshape(-1, *shapes.shape[-2:])
+            ]
+            return np.array(codes, self.dtype).reshape(*shapes.shape[:-2], len(self.latent))
         arrival = door.admit(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
         )
@@ -360,12 +365,17 @@ class MorphableModel(BlockEdits, ABC):
         return load_model(path)
 
 
+def vertex_count(mean_vertices: ArrayLike) -> int:
+    """V of mean vertices `(V, 3)`; `ValueError` for any other shape."""
+    shape = np.shape(mean_vertices)
+    if len(shape) != 2 or shape[1] != 3 or not shape[0]:
+        raise ValueError(f"mean_vertices: expected shape (V, 3), got {shape}")
+    return shape[0]
+
+
 def _noise_std(value: float | None) -> float | None:
     if value is None:
         return None
     if not (np.isfinite(value) and value >= 0):
         raise ValueError(f"noise_std: expected a number of zero or more (mm), got {value}")
     return float(value)
-
-
-__all__ = ["MissingBlockError", "ModelExtras", "MorphableModel"]

@@ -245,8 +245,8 @@ def _expand(file: Mapping[str, Any], notes: dict[str, Any], name: str) -> Morpha
     networks = {}
     for key, (depth, slope) in note["networks"].items():
         part = f"{name}/{key}/"
-        layers = (tuple(file[f"{part}{kind}{i}"] for i in range(depth)) for kind in ("weight", "bias"))
-        networks[key] = SkipNetwork(file[f"{part}skip"], file[f"{part}bias"], *layers, slope=slope)
+        weights, biases = (tuple(file[f"{part}{kind}{i}"] for i in range(depth)) for kind in ("weight", "bias"))
+        networks[key] = SkipNetwork(file[f"{part}skip"], file[f"{part}bias"], weights, biases, slope)
     decoder = networks.pop("decoder")
     encoders = {key.removeprefix("encoder:"): net for key, net in networks.items()}
     span = SpanModel(encoders, decoder, file[f"{name}/latent_mean"], file[f"{name}/latent_std"])

@@ -1,11 +1,14 @@
 """The door: does a mesh correspond to the model, is it finite, in the model's unit and frame?"""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import BoolArray, FloatArray, IntArray
+from inface.codecs.masks import read_mask
 from inface.errors import CorrespondenceError
 from inface.mesh import Mesh
 from inface.template import Template
@@ -53,7 +56,8 @@ def admit(
     """Check a `Mesh` or an array `(..., V, 3)` against a template before it is encoded.
 
     Args:
-        unknown_vertex_mask: vertices not to be looked at: booleans, 0/1 integers of length V, or vertex indices.
+        unknown_vertex_mask: vertices not to be looked at: booleans, 0/1 integers of length V, vertex indices, or the
+            path of a file that holds one of them (.npy, .txt).
         invert_mask: the mask names the known vertices instead.
         align: bring the shape rigidly onto the template by its known vertices (one shape, no batch).
         check: refuse a shape that is far out of the template's pose or size.
@@ -68,7 +72,7 @@ def admit(
     count = len(template.mesh.vertices)
     known = None
     if unknown_vertex_mask is not None:
-        known = ~_validate.vertex_mask("unknown_vertex_mask", unknown_vertex_mask, count, invert=invert_mask)
+        known = ~vertex_mask("unknown_vertex_mask", unknown_vertex_mask, count, invert=invert_mask)
         if not known.any():
             raise ValueError("unknown_vertex_mask: all vertices are unknown; at least one must be known")
         known = None if known.all() else known
@@ -89,6 +93,13 @@ def admit(
     if check:
         check_pose(template, seen, target)
     return Arrival(vertices, known, None, mesh)
+
+
+def vertex_mask(name: str, mask: ArrayLike | str | Path, count: int, *, invert: bool = False) -> BoolArray:
+    """Booleans `(count,)` of a mask in any form, or of the mask file at a path."""
+    if isinstance(mask, str | Path):
+        mask = read_mask(mask)
+    return _validate.vertex_mask(name, mask, count, invert=invert)
 
 
 def _require_finite(seen: FloatArray) -> None:

@@ -166,6 +166,8 @@ def _extras(file: ModelFile) -> dict[str, Any]:
     if "colors" in file:
         out["colors"] = file["colors"]
     if "indices" in file:
+        if "indices" in file.shapes:
+            raise FormatError(f"'{file.path}': 'indices' should be a group of named vertex lists, not an array")
         out["regions"] = _flat(file["indices"])
     own: Any = file.get("inface", {})
     if "blocks" in own:

@@ -11,12 +11,12 @@ from inface.codecs import ModelFile
 from inface.errors import FormatError
 from inface.mesh import Mesh
 from inface.models import layout
-from inface.models.base import ModelExtras, MorphableModel
+from inface.models.base import ModelExtras, MorphableModel, vertex_count
 from inface.models.latent import LatentSpace
 from inface.models.network import centred_product, stored_floats
 
 if TYPE_CHECKING:
-    from inface.models.completion import Posterior
+    from inface.models.results import Posterior
 
 ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
 ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
@@ -67,10 +67,11 @@ class PCAMorphableModel(MorphableModel):
             raise TypeError("give a path, or components, eigenvalues and mean_vertices")
         self.components = stored_floats("components", components)
         spread = _variances(eigenvalues)
-        if self.components.shape != (len(spread), 3 * len(np.atleast_1d(mean_vertices))) or not len(spread):
+        count = vertex_count(mean_vertices)
+        if self.components.shape != (len(spread), 3 * count) or not len(spread):
             raise ValueError(
-                f"components: expected shape ({len(spread)} eigenvalues, 3 * {len(np.atleast_1d(mean_vertices))} "
-                f"vertices), got {self.components.shape}"
+                f"components: expected shape ({len(spread)} eigenvalues, 3 * {count} vertices), "
+                f"got {self.components.shape}"
             )
         _check_orthonormal(self.components)
         self.eigenvalues = spread

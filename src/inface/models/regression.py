@@ -1,6 +1,7 @@
 """Linear regressors: from one model's latents to another's, and from latents to attributes (cephalic index, ...)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from inface.codecs.regression_json import (
     write_linear_regressor,
 )
 from inface.mesh import Mesh
+from inface.models import door
 from inface.models.latent import LatentSpace
 
 if TYPE_CHECKING:
@@ -58,6 +60,22 @@ class LinearRegressor:
         return codes @ self.matrix.T + self.intercept
 
     translate_latent_code = __call__  # the reference's name
+
+
+@dataclass(frozen=True, eq=False)
+class Correction:
+    """A mesh brought to attribute targets.
+
+    Attributes:
+        mesh: in the frame of the mesh that came.
+        latent: `(K,)` its code.
+        before, after: name -> estimate of every attribute.
+    """
+
+    mesh: Mesh
+    latent: FloatArray
+    before: Mapping[str, float]
+    after: Mapping[str, float]
 
 
 class AttributeRegressor:
@@ -129,6 +147,30 @@ class AttributeRegressor:
                 f"({', '.join(names)}), so leave one out"
             )
         return codes + shift * space.std
+
+    def correct_mesh(
+        self,
+        model: "MorphableModel",
+        mesh: Mesh,
+        targets: Mapping[str, float | None],
+        fixed: Sequence[str] = (),
+        *,
+        keep_detail: bool = False,
+        align: bool = False,
+        check: bool = True,
+    ) -> "Correction":
+        """A mesh changed the least so that its attributes meet their targets; see `correct`.
+
+        The keywords are those of every edit, see `models.edits.BlockEdits`: the result stands in the mesh's own frame
+        with its colours and landmarks.
+        """
+        arrival = door.admit(model.template, mesh, align=align, check=check)
+        own = model._encode(arrival.vertices)
+        corrected = self.correct(model, own, targets, fixed)
+        before, after = (
+            {name: float(value) for name, value in self.estimate(model, code).items()} for code in (own, corrected)
+        )
+        return Correction(model._result(arrival, corrected, own if keep_detail else None), corrected, before, after)
 
     def _rows(self, space: LatentSpace, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
         """Weights `(n, K)`, zero where the latent has no spread, and means `(n,)`."""

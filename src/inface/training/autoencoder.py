@@ -117,7 +117,9 @@ def fit_autoencoder(
     from inface.training.optimise import optimise
 
     started = time.time()
-    settings = replace(settings or Settings(), **({"hidden": ()} if linear else {}))
+    settings = settings or Settings()
+    if linear:
+        settings = replace(settings, hidden=())
     if population.split is not None:
         population = population.subset(population.split != "test")
     plain = isinstance(blocks, (int, np.integer))

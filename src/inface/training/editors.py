@@ -45,7 +45,14 @@ class TwoFactorEditor:
     `neutral` are the coefficients `(n, K)` of neutral training scans.
     """
 
-    def __init__(self, factors: TwoFactor, span: PrincipalComponents, training: FloatArray, months: FloatArray, neutral):
+    def __init__(
+        self,
+        factors: TwoFactor,
+        span: PrincipalComponents,
+        training: FloatArray,
+        months: FloatArray,
+        neutral: FloatArray,
+    ) -> None:
         self.factors, self.span = factors, span
         widths = (len(factors.identity), len(factors.expression))
         self.blocks = {

@@ -17,6 +17,7 @@ import inface.data
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.models.compact import SpanModel, read_compact, write_compact
+from inface.models.pca import PCAMorphableModel
 from inface.population import Population
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
@@ -32,18 +33,20 @@ def training_cohort(subjects: int = SUBJECTS, workers: int = 1) -> Population:
     return cohort(subjects, SCANS, seed=SEED, test_share=TEST_SHARE, workers=workers)
 
 
-def preset_codes(model: SpanModel, span: PrincipalComponents, train: Population, children: int = 60) -> dict[str, FloatArray]:
+def preset_codes(
+    model: SpanModel, span: PrincipalComponents, train: Population, children: int = 60
+) -> dict[str, FloatArray]:
     """Expression name -> code `(w,)`: the mean over children of the codes of their faces with the preset."""
+    subject, months, sex = train.subject, train.age_months, train.sex
+    assert subject is not None and months is not None and sex is not None
     start = len(model.encoders["identity"].skip)
     block = slice(start, start + len(model.encoders["expression"].skip))
-    first = np.unique(train.subject, return_index=True)[1][:children]
+    first = np.unique(subject, return_index=True)[1][:children]
     factors = train.factors
     out = {}
     for name in PRESETS:
         weights = np.broadcast_to(expression_weights(name), (len(first), len(expression_weights(name))))
-        shapes = shapes_for(
-            factors["identity"][first], train.age_months[first], train.sex[first], weights, factors["deformity"][first]
-        )
+        shapes = shapes_for(factors["identity"][first], months[first], sex[first], weights, factors["deformity"][first])
         out[name] = model.encode(span.project(shapes.reshape(len(shapes), -1)))[:, block].mean(0)
     return out
 
@@ -66,16 +69,20 @@ def build(
     )
     say(f"PCA: {len(pca.eigenvalues)} modes ({time.time() - started:.0f} s)")
     card = _card(train, subjects)
-    pca = pca.with_extras(card={**pca.card, **card})
     models: dict[str, SpanModel] = {}
     records = {}
     for name, blocks in (("autoencoder", PLAIN_WIDTH), ("disentangled", None)):
-        trained = fit_autoencoder(train, blocks, settings=settings, span=span)
+        chosen = settings or Settings()
+        if name == "autoencoder":  # noise only costs it: it has no blocks to keep apart
+            chosen = replace(chosen, noise=0.0)
+        trained = fit_autoencoder(train, blocks, settings=chosen, span=span)
         models[name] = _with_card(trained, span, train, card)
         records[name] = trained.record
         say(f"{name}: best after {trained.record['best_step']} steps ({time.time() - started:.0f} s)")
     out.mkdir(parents=True, exist_ok=True)
-    write_compact(out / FILE, pca, models)
+    described = pca.with_extras(card={**pca.card, **card})
+    assert isinstance(described, PCAMorphableModel)
+    write_compact(out / FILE, described, models)
     with atomic_write(out / "embedded.json") as temporary:
         Path(temporary).write_text(json.dumps(records, indent=1))
     (out / "sample_expressions").mkdir(exist_ok=True)
@@ -88,7 +95,8 @@ def build(
 
 def _with_card(trained: TrainedAutoencoder, span: PrincipalComponents, train: Population, card) -> SpanModel:
     model = trained.span_model
-    extras = {**model.extras, "card": {**model.extras["card"], **card}}
+    extras = model.extras.copy()
+    extras["card"] = {**extras["card"], **card}
     if "expression" in model.encoders:
         extras["expressions"] = preset_codes(model, span, train)
     return replace(model, extras=extras)
@@ -96,13 +104,14 @@ def _with_card(trained: TrainedAutoencoder, span: PrincipalComponents, train: Po
 
 def _card(train: Population, subjects: int) -> dict[str, str]:
     ages = train.age_months
+    assert ages is not None
     return {
         "data": f"synthetic children of inface.synthetic.cohort({subjects}, {SCANS}, seed={SEED}, "
         f"test_share={TEST_SHARE}): {len(train)} scans, {ages.min():.1f} to {ages.max():.1f} months; no real child",
         "command": f"python -m inface.training.embedded --subjects {subjects}",
         "licence": "MIT",
         "use": "trying the software, teaching, tests; not for clinical decisions: no figure on it is a clinical figure",
-        "limits": "noise-free shapes from one generator; what it does not draw (clefts, ethnic variety) is not modelled",
+        "limits": "noise-free shapes from one generator; what it does not draw (clefts, ethnicity) is not modelled",
     }
 
 

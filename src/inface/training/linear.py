@@ -147,9 +147,11 @@ def finish(
         widths = {name: len(net.skip) for name, net in model.encoders.items()}
         block = slice(widths["identity"], widths["identity"] + widths["expression"])
         extras["expressions"] = {name: codes[chosen, block].mean(0) for name, chosen in _labelled(population).items()}
-    if growth is not None and "age" in model.encoders:
-        ends = np.array([np.floor(population.age_months.min()), np.ceil(population.age_months.max())])
-        codes_at = np.linspace(*growth.code(ends), 61)
+    months = population.age_months
+    if growth is not None and months is not None and "age" in model.encoders:
+        ends = np.array([np.floor(months.min()), np.ceil(months.max())])
+        low, high = growth.code(ends)
+        codes_at = np.linspace(low, high, 61)
         extras["age_calibration"] = AgeCalibration(np.ones(1), codes_at, growth.months(codes_at))
     subjects = "unnamed" if population.subject is None else str(len(np.unique(population.subject)))
     extras["card"] = {"training": f"{len(population)} scans, {subjects} subjects"}

@@ -1,7 +1,9 @@
 """What a network is trained to do, in mm^2 a vertex: rebuild scans, and rebuild twins from swapped codes."""
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", "training an autoencoder")
 
-Losses = dict[str, "torch.Tensor"]
+Losses = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class PlainLoss(torch.nn.Module):
         self.weights = weights
         self.register_buffer("metric", torch.as_tensor(metric, dtype=torch.float32))
 
+    metric: "torch.Tensor"
+
     def squared(self, got: "torch.Tensor", wanted: "torch.Tensor") -> "torch.Tensor":
         """Mean squared distance of a vertex, mm^2."""
         return ((got - wanted) ** 2 * self.metric).sum(-1).mean()
 
-    def forward(self, batch: dict[str, "torch.Tensor"]) -> Losses:
+    def forward(self, batch: Mapping[str, Any]) -> Losses:
         """`batch`: "clean" and "noisy" `(B, K)`."""
         return {"reconstruct": self.weights.reconstruct * self.squared(self.net(batch["noisy"]), batch["clean"])}
 
@@ -58,8 +62,8 @@ class TwinLoss(PlainLoss):
     - age, twin_age: the age code is the standardised log age, of real scans and of twins.
     """
 
-    def forward(self, batch: dict[str, "torch.Tensor"]) -> Losses:
-        """`batch`: the arrays of a `TwinBatch`, "noisy" inputs of its four parts one after the other, "told" `(B, 1)`."""
+    def forward(self, batch: Mapping[str, Any]) -> Losses:
+        """`batch`: the arrays of a `TwinBatch`, the "noisy" inputs of its four parts in order, "told" `(B, 1)`."""
         net, w = self.net, self.weights
         identity, expression, age = (slice(a, b) for a, b in _edges(net.widths))
         size = len(batch["target"])
@@ -98,4 +102,4 @@ class TwinLoss(PlainLoss):
 
 def _edges(widths: tuple[int, ...]) -> list[tuple[int, int]]:
     ends = np.cumsum([0, *widths]).tolist()
-    return list(zip(ends[:-1], ends[1:], strict=True))
+    return list(itertools.pairwise(ends))

@@ -58,7 +58,7 @@ def read_manifest(folder: Path) -> Manifest:
     for other in ("age", "age_days", "age_years", "age_weeks"):
         if other in names and "age_months" not in names:
             raise FormatError(
-                f"'{table}': the column '{other}' is not read; give 'age_months' (days / 30.44, weeks / 4.348, years * 12)"
+                f"'{table}': the column '{other}' is not read; give 'age_months' (days / 30.44, years * 12)"
             )
     columns = {name: [(row[name] or "").strip() for row in rows] for name in COLUMNS if name in names}
     files = [folder / name for name in columns["file"]]

@@ -1,5 +1,6 @@
 """The networks of the autoencoder in the span of the data: small perceptrons beside a linear path."""
 
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,10 @@ if TYPE_CHECKING:
 else:
     torch = require("torch", "training an autoencoder")
 
-nn, Tensor = torch.nn, torch.Tensor
 SLOPE = 0.2
 
 
-class SkipPerceptron(nn.Module):
+class SkipPerceptron(torch.nn.Module):
     """`matrix @ x + bias + perceptron(x)`: the linear path carries what generalises, the perceptron what bends.
 
     `hidden` are the widths of the hidden layers; without any the network is linear. The last layer of the perceptron
@@ -26,28 +26,28 @@ class SkipPerceptron(nn.Module):
     def __init__(self, matrix: np.ndarray, hidden: tuple[int, ...]) -> None:
         super().__init__()
         out, into = matrix.shape
-        self.skip = nn.Linear(into, out)
+        self.skip = torch.nn.Linear(into, out)
         with torch.no_grad():
             self.skip.weight.copy_(torch.as_tensor(matrix))
             self.skip.bias.zero_()
         widths = (into, *hidden, out) if hidden else ()
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = torch.nn.ModuleList(torch.nn.Linear(a, b) for a, b in itertools.pairwise(widths))
         if hidden:
             with torch.no_grad():
-                self.layers[-1].weight.mul_(0.1)
-                self.layers[-1].bias.zero_()
+                for parameter, factor in zip(self.layers[-1].parameters(), (0.1, 0.0), strict=True):
+                    parameter.mul_(factor)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: "torch.Tensor") -> "torch.Tensor":
         """`(..., in)` to `(..., out)`."""
         straight = self.skip(x)
         for i, layer in enumerate(self.layers):
             x = layer(x)
             if i + 1 < len(self.layers):
-                x = nn.functional.leaky_relu(x, SLOPE)
+                x = torch.nn.functional.leaky_relu(x, SLOPE)
         return straight + x if len(self.layers) else straight
 
 
-class SpanAutoencoder(nn.Module):
+class SpanAutoencoder(torch.nn.Module):
     """One encoder a block and one decoder on the joined code; inputs and outputs are scaled coefficients `(..., K)`.
 
     `encoders` maps block names (or "" for a plain autoencoder) to start matrices `(k, K)`; `decoder` is `(K, sum k)`.
@@ -59,17 +59,17 @@ class SpanAutoencoder(nn.Module):
         super().__init__()
         self.names = tuple(encoders)
         self.widths = tuple(len(matrix) for matrix in encoders.values())
-        self.encoders = nn.ModuleList(SkipPerceptron(matrix, hidden) for matrix in encoders.values())
+        self.encoders = torch.nn.ModuleList(SkipPerceptron(matrix, hidden) for matrix in encoders.values())
         self.decoder = SkipPerceptron(decoder, hidden)
 
-    def encode(self, x: Tensor) -> Tensor:
+    def encode(self, x: "torch.Tensor") -> "torch.Tensor":
         """Joined code `(..., sum k)`."""
         return torch.cat([encoder(x) for encoder in self.encoders], -1)
 
-    def decode(self, code: Tensor) -> Tensor:
+    def decode(self, code: "torch.Tensor") -> "torch.Tensor":
         """Scaled coefficients `(..., K)`."""
         return self.decoder(code)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: "torch.Tensor") -> "torch.Tensor":
         """Reconstruction."""
         return self.decode(self.encode(x))

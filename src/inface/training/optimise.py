@@ -82,7 +82,7 @@ def optimise(
     state = _State(net, average, optimiser, schedule, configuration, checkpoint)
     first = state.take_up()
 
-    def validate() -> float:
+    def validate(checks) -> float:
         """Held-out loss of the averaged network, the same batches every time."""
         with torch.no_grad():
             judge = (PlainLoss if factors is None else TwinLoss)(average, metric, weights).to(where)
@@ -106,7 +106,7 @@ def optimise(
         if (step + 1) % settings.evaluate_every == 0 or step + 1 == settings.steps:
             row = {name: float(value.detach()) for name, value in losses.items()}
             row |= {"step": step + 1, "loss": float(total.detach())}
-            row |= {"held_out": validate()} if checks else {}
+            row |= {"held_out": validate(checks)} if checks else {}
             state.note(row)
             if rank == 0:
                 state.write(step + 1)
@@ -211,7 +211,7 @@ def _batches(factors: TwoFactor | None, coefficients, population: Population, sc
         noisy = np.concatenate(parts)
         noisy = noisy + settings.noise * random.standard_normal(noisy.shape)
         out = {name: _tensor(value, where) for name, value in vars(batch).items()}
-        told = random.random((settings.batch, 1)) < (0.5 if twins.aged else 1.0)
+        told = (random.random((settings.batch, 1)) < (0.5 if twins.aged else 1.0)).astype(np.float32)
         return out | {"noisy": _tensor(noisy, where), "told": _tensor(told, where), "aged": torch.tensor(twins.aged)}
 
     return paired

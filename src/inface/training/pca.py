@@ -1,6 +1,7 @@
-"""Principal components of a population: exact by the Gram matrix, randomised out of core, EM where vertices are missing."""
+"""Principal components of a population: exact by the Gram matrix, randomised out of core, EM for missing vertices."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.linalg import blas, eigh
@@ -146,7 +147,7 @@ def _has_nan(rows: FloatArray) -> bool:
     return any(np.isnan(rows[i : i + step]).any() for i in range(0, len(rows), step))
 
 
-def _work_dtype(rows: FloatArray) -> type:
+def _work_dtype(rows: FloatArray) -> Any:
     return np.float32 if rows.dtype == np.float32 else np.float64
 
 
@@ -164,7 +165,7 @@ def _keep(values: FloatArray, total: float, wanted: int | float, rank: int, mean
     if isinstance(wanted, int):
         return min(wanted, real)
     reached = np.cumsum(values[:real])
-    return int(min(np.searchsorted(reached, wanted * total * (1 - 1e-12)) + 1, real))
+    return min(int(np.searchsorted(reached, wanted * total * (1 - 1e-12))) + 1, real)
 
 
 def _signed(components: FloatArray) -> FloatArray:

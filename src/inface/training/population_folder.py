@@ -123,11 +123,11 @@ def align_in_place(shapes: FloatArray, start: FloatArray, *, rounds: int = 10, t
 
     Stops when the mean moves by less than `tolerance` mm.
     """
-    mean = np.asarray(start, np.float64)
+    mean: FloatArray = np.asarray(start, np.float64)
     for _ in range(rounds):
         total, known = np.zeros_like(mean), np.zeros((len(mean), 1))
         for i in range(len(shapes)):
-            shape = np.asarray(shapes[i], np.float64)
+            shape: FloatArray = np.asarray(shapes[i], np.float64)
             seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
             shape = procrustes(shape[seen], mean[seen]).apply(shape)
             shapes[i] = shape
@@ -184,14 +184,15 @@ def mirrored(population: Population) -> Population:
     columns = {name: None if (value := getattr(population, name)) is None else value[both] for name in _COLUMNS}
     half = len(population)
     for name in ("subject", "name"):
-        if columns[name] is not None:
-            columns[name] = np.concatenate([columns[name][:half], np.char.add(columns[name][half:], MIRRORED)])
+        words = columns[name]
+        if words is not None:
+            columns[name] = np.concatenate([words[:half], np.char.add(words[half:], MIRRORED)])
     shapes = np.concatenate([population.shapes, twin])
     return Population(population.template, shapes, **columns, factors={"mirrored": both_sides})
 
 
 def split_by_subject(population: Population, share: float, seed: int = 0) -> Population:
-    """The population with `split` "test" for a share of its subjects (and their mirror images), "train" for the rest."""
+    """The population with `split` "test" for a share of its subjects and their mirror images, else "train"."""
     if population.subject is None:
         raise ValueError("the population does not name its subjects, so it cannot be split by subject")
     child = np.char.replace(population.subject, MIRRORED, "")

@@ -1,7 +1,7 @@
 """The two-factor linear model: a child's own shape that grows with it, and what differs between its scans.
 
-`shape = mu(u) + h(u) * identity + identity @ turn(u) + expression`, u the standardised log age: the mean growth curve mu
-is a polynomial in u (an axis linear in months costs more than 2 mm at birth), identity scales with the size h of the
+`shape = mu(u) + h(u) * identity + identity @ turn(u) + expression`, u the standardised log age: the mean growth curve
+mu is a polynomial in u (an axis linear in months costs more than 2 mm at birth), identity scales with the size h of the
 mean head, and what is left of its change with age (a chin that shows late) is a matrix quadratic in u. Everything here
 is in the span of the data: coefficients `(N, K)` of principal components, millimetres. The model is the linear
 baseline, the start of the networks, and the source of the virtual twins they learn from.
@@ -10,8 +10,9 @@ baseline, the start of the networks, and the source of the virtual twins they le
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, IntArray
 from inface.errors import CorrespondenceError
 from inface.training.pca import PrincipalComponents
 
@@ -84,7 +85,7 @@ class TwoFactor:
         """What identities `(..., K)` of size 1 add to the mean head at ages `code (...)`."""
         return self.head_size(code)[..., None] * means + _turned(self.turn, means, code)
 
-    def subject_means(self, coefficients: FloatArray, which: FloatArray, months: FloatArray | None) -> FloatArray:
+    def subject_means(self, coefficients: FloatArray, which: IntArray, months: FloatArray | None) -> FloatArray:
         """Posterior means `(S, K)` of the identities, at size 1, of children 0 to S - 1.
 
         `coefficients (N, K)` are their scans, `which (N,)` the child of each; few scans shrink a mean towards zero.
@@ -106,13 +107,13 @@ def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComp
     logs = np.log(months + 2.0)
     center, scale = float(logs.mean()), float(logs.std())
     code = (logs - center) / scale
-    best = (np.inf, np.zeros((0, 0)))
+    best: tuple[float, FloatArray] = (np.inf, np.zeros((0, 0)))
     for count in range(2, min(7, len(np.unique(code)) - 1) + 1):
         powers = _powers(code, count)
         curve = np.linalg.lstsq(powers, coefficients, rcond=None)[0]
         error = ((coefficients - powers @ curve) ** 2).sum() / (1 - count / len(code)) ** 2
         if error < best[0]:
-            best = (error, curve)
+            best = (float(error), curve)
     curve = best[1]
     at = np.linspace(code.min(), code.max(), 25)
     heads = span.expand(_powers(at, len(curve)) @ curve).reshape(len(at), -1, 3).astype(np.float64)
@@ -123,7 +124,7 @@ def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComp
 
 def fit_two_factor(
     coefficients: FloatArray,
-    subject: FloatArray,
+    subject: NDArray,
     months: FloatArray | None,
     span: PrincipalComponents,
     *,
@@ -146,14 +147,15 @@ def fit_two_factor(
     if (counts > 1).sum() < 2:
         raise CorrespondenceError(
             f"expected at least two subjects with two scans each, to tell identity from expression; got "
-            f"{int((counts > 1).sum())} among {len(names)} subjects; name the subjects in manifest.csv, or fit a PCA model"
+            f"{int((counts > 1).sum())} of {len(names)} subjects; name the subjects in manifest.csv, or fit a PCA model"
         )
     growth = None if months is None else fit_growth(coefficients, months, span)
-    code = np.zeros(len(which)) if growth is None else growth.code(months)
+    code = np.zeros(len(which)) if growth is None or months is None else growth.code(months)
     size = np.ones(len(which)) if growth is None else growth.head_size(code)
     residual = coefficients - (0 if growth is None else growth.mean(code))
     rank = 0 if growth is None else min(TURN_RANK, len(names) // 10, coefficients.shape[1])
-    turn, found = None, np.zeros((len(names), coefficients.shape[1]))
+    turn: FloatArray | None = None
+    found: FloatArray = np.zeros((len(names), coefficients.shape[1]))
     for _ in range(TURN_ROUNDS if rank else 1):
         means, weight, left = _raw_means(residual - _turned(turn, found[which], code), size, which)
         within = left.T @ left / (len(left) - len(names))
@@ -167,10 +169,10 @@ def fit_two_factor(
     return TwoFactor(growth, identity_rows, expression_rows, rest, between, within, turn)
 
 
-def _raw_means(residual: FloatArray, size: FloatArray, which: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _raw_means(residual: FloatArray, size: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Each child's mean at size 1 `(S, K)`, the sum of its squared sizes `(S,)`, what is left of each scan `(N, K)`."""
-    weight = np.bincount(which, size**2)
-    means = np.zeros((len(weight), residual.shape[1]))
+    weight: FloatArray = np.bincount(which, size**2).astype(np.float64)
+    means: FloatArray = np.zeros((len(weight), residual.shape[1]))
     np.add.at(means, which, size[:, None] * residual)
     means /= weight[:, None]
     return means, weight, residual - size[:, None] * means[which]

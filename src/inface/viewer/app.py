@@ -62,6 +62,10 @@ class Window:
         if session is not None:
             session.close()
 
+    def controls(self, session: Session) -> Controls:
+        """The panel of a session."""
+        return next(c for number, c in self._controls.items() if self.sessions.get(number) is session)
+
     def stop(self) -> None:
         """Stop serving; the port is free afterwards."""
         for session in list(self.sessions.values()):

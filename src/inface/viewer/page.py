@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -61,7 +62,7 @@ def save_page(path: str | Path, blob: "Blob", data: dict, *, title: str, subtitl
         "title": html.escape(title),
         "style": _asset("page.css"),
         "data": text,
-        "bytes": base64.b64encode(blob.bytes()).decode(),
+        "bytes": base64.b64encode(zlib.compress(blob.bytes(), 9)).decode(),
         "scripts": scripts,
     }
     pieces = _asset("page.html").split("{{")
@@ -74,7 +75,7 @@ def save_page(path: str | Path, blob: "Blob", data: dict, *, title: str, subtitl
 
 
 class Blob:
-    """The page's numbers, little-endian, end to end; a reference is `[offset, count, kind]`."""
+    """The page's numbers, little-endian, end to end, deflated in the page; a reference is `[offset, count, kind]`."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -93,6 +94,14 @@ class Blob:
         self._parts.append(data)
         self._size += len(data)
         return [offset, array.size, _KINDS[array.dtype.str]]
+
+    def add_planes(self, row: np.ndarray) -> list:
+        """Store int16 numbers as all low bytes, then all high bytes, which deflate better; small ones as int8."""
+        if not len(row) or (row.min() >= -128 and row.max() <= 127):
+            return self.add(row.astype("i1"))
+        planes = np.ascontiguousarray(row, "<i2").view(np.uint8).reshape(-1, 2).T
+        offset, _, _ = self.add(planes)
+        return [offset, len(row), "p2"]
 
     def topology(self, vertex_count: int, triangles: np.ndarray) -> int:
         """Number of a topology; the same triangles are stored once."""

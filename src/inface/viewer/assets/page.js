@@ -13,16 +13,24 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-// The page's numbers: one base64 blob; a reference is [offset, count, kind].
+// The page's numbers: one deflated blob in base64; a reference is [offset, count, kind].
 class Store {
-  constructor() {
+  static async open() {
+    const text = atob(document.getElementById("inface-bytes").textContent.trim()), packed = new Uint8Array(text.length);
+    for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Store(new Uint8Array(await new Response(stream).arrayBuffer()));
+  }
+  constructor(bytes) {
     this.data = JSON.parse(document.getElementById("inface-data").textContent);
-    const text = atob(document.getElementById("inface-bytes").textContent.trim());
-    this.bytes = new Uint8Array(text.length);
-    for (let i = 0; i < text.length; i++) this.bytes[i] = text.charCodeAt(i);
+    this.bytes = bytes;
     this.topologies = this.data.topologies.map(({ triangles }) => ({ triangles: Uint32Array.from(this.array(triangles)) }));
   }
   array([offset, count, kind]) {
+    if (kind === "p2") {                       // 16-bit numbers: all low bytes, then all high bytes
+      const low = new Uint8Array(this.bytes.buffer, offset, count), high = new Int8Array(this.bytes.buffer, offset + count, count);
+      return Int16Array.from(low, (value, i) => high[i] * 256 + value);
+    }
     const type = { u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i1: Int8Array, i2: Int16Array, f4: Float32Array }[kind];
     return new type(this.bytes.buffer, offset, count);
   }
@@ -173,5 +181,10 @@ class Page {
   }
 }
 
-window.inface = { store: new Store() };
-window.inface.page = new Page(window.inface.store);
+window.inface = {};
+Store.open().then((store) => {
+  Object.assign(window.inface, { store, page: new Page(store) });
+  if (window.inface.begin && window.inface.page.stage) window.inface.begin(store, window.inface.page);
+}).catch((error) => {
+  document.body.append(element("p", { class: "message", role: "alert" }, `This browser cannot show the page: ${error.message}`));
+});

@@ -4,9 +4,21 @@
 class Decoder {
   constructor(store, model) {
     this.slope = model.slope;
+    const [order, parents] = model.tree.map((reference) => store.array(reference));
     this.layers = model.layers.map((layer) => ({
-      rows: layer.rows.map((row) => store.array(row)), scales: store.array(layer.scales),
+      rows: layer.rows.map((row) => (layer.tree ? this.along(order, parents, store.array(row)) : store.array(row))), scales: store.array(layer.scales),
       bias: store.array(layer.bias), activate: layer.activate }));
+  }
+  // Numbers (3V) from their differences along a walk over the surface; they wrap at 16 bits.
+  along(order, parents, change) {
+    const out = new Int16Array(change.length), count = order.length;
+    for (let axis = 0; axis < 3; axis++) {
+      for (let i = 0; i < count; i++) {
+        const vertex = order[i], parent = parents[i];
+        out[3 * vertex + axis] = change[axis * count + i] + (parent === vertex ? 0 : out[3 * parent + axis]);
+      }
+    }
+    return out;
   }
   // Vertices (3V) of a latent (K).
   decode(latent) {
@@ -163,7 +175,8 @@ class Shaper {
   random() {
     this.remember(null);
     const seed = Math.max(0, Math.round(Number(this.seedBox.value) || 0)), draw = gaussian(seeded(seed));
-    for (let k = 0; k < this.latent.length; k++) this.latent[k] = this.mean[k] + this.std[k] * Math.max(-3, Math.min(3, draw()));
+    const [start, stop] = this.model.groups.identity || [0, this.latent.length];   // age and expression stay
+    for (let k = start; k < stop; k++) this.latent[k] = this.mean[k] + this.std[k] * Math.max(-3, Math.min(3, draw()));
     this.seedBox.value = seed + 1;
     this.page.caption.hidden = false;
     this.page.caption.textContent = `Random child, seed ${seed}.`;
@@ -210,4 +223,4 @@ class Shaper {
   }
 }
 
-if (window.inface.page.stage) window.inface.shaper = new Shaper(window.inface.store, window.inface.page);
+window.inface.begin = (store, page) => { window.inface.shaper = new Shaper(store, page); };

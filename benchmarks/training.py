@@ -1,0 +1,252 @@
+"""Figures of training: errors against the truth, three seeds, variants, baselines, real faces, and costs.
+
+    OMP_NUM_THREADS=1 python benchmarks/training.py cohort   # errors on held-out synthetic children (about 15 minutes)
+    OMP_NUM_THREADS=1 python benchmarks/training.py real     # ICT faces, from INFACE_SHARED_DATA
+    OMP_NUM_THREADS=1 python benchmarks/training.py cost     # epoch in the span, PCA against scikit-learn
+
+Each prints a table and writes `benchmarks/training_<part>.json`. Times are CPU seconds of one process.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from inface.evaluation import edit_errors, network_r2, retrieval, ridge_r2, synthetic_truth
+from inface.mesh import Mesh
+from inface.population import Population
+from inface.template import Template
+from inface.training.autoencoder import Settings, fit_autoencoder
+from inface.training.editors import SpanEditor, TwoFactorEditor
+from inface.training.embedded import SUBJECTS, training_cohort
+from inface.training.linear import BLOCKS, finish, linear_start, project
+from inface.training.pca import principal_components
+
+HERE = Path(__file__).parent
+VARIANTS = {
+    "network, seed 0 (shipped)": {},
+    "network, seed 1": {"seed": 1},
+    "network, seed 2": {"seed": 2},
+    "no consistency of expression codes": {"consistent": 0.0},
+    "reconstruction and age only": {"consistent": 0.0, "twin": 0.0, "swap": 0.0},
+    "linear networks, re-projected": {"linear": True},
+    "1,800 steps": {"steps": 1800},
+}
+
+
+def _truths(truth):
+    """The truth asked for again is not made again: the same questions are put to every model."""
+    kept = {}
+
+    def remembered(identity_of, expression_of, months):
+        key = (identity_of.tobytes(), None if expression_of is None else expression_of.tobytes(), months.tobytes())
+        if key not in kept:
+            kept[key] = truth(identity_of, expression_of, months)
+        return kept[key]
+
+    return remembered
+
+
+def figures(editor, codes, train, test, truth, face) -> dict:
+    """The issue's figures of one model; `codes` are its codes of the training scans."""
+    out: dict = {}
+    for e in edit_errors(editor, test, truth, face):
+        for part in ("plain", "detail", "nothing", "represent", "leak"):
+            values = getattr(e, part)
+            if values:
+                out[f"{e.name} {part}"] = [round(float(values[r].mean()), 3) for r in ("head", "face")]
+    judged = editor.encode(test.shapes)
+    identity, expression = editor.blocks["identity"], editor.blocks["expression"]
+    weights = [p.factors["expression_weights"] for p in (train, test)] if train.factors else None
+    pick = np.random.default_rng(0).permutation(len(train))[:3000]
+    if train.age_months is not None:
+        logs = [np.log(p.age_months + 2) for p in (train, test)]
+        for name, block in editor.blocks.items():
+            out[f"age R2 {name}"] = [
+                round(ridge_r2(codes[:, block], logs[0], judged[:, block], logs[1]), 3),
+                round(network_r2(codes[pick][:, block], logs[0][pick], judged[:, block], logs[1]), 3),
+            ]
+    if weights is not None:
+        for name, block in (("identity", identity), ("expression", expression)):
+            out[f"expression R2 {name}"] = [
+                round(ridge_r2(codes[:, block], weights[0], judged[:, block], weights[1]), 3),
+                round(network_r2(codes[pick][:, block], weights[0][pick], judged[:, block], weights[1]), 3),
+            ]
+    for name, block in (("identity", identity), ("expression", expression)):
+        out[f"rank-1 {name}"] = round(retrieval(judged[:, block], test.subject), 3)
+    return out
+
+
+def _say(name: str, row: dict) -> None:
+    print(f"\n{name}")
+    print("  " + "; ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+
+
+def run_all(train, test, truth, face, variants) -> dict:
+    """Baselines and variants on one split; `truth` as for `edit_errors`."""
+    coefficients, span = project(train, 200)
+    out: dict = {}
+    start = linear_start(coefficients, train, span, BLOCKS)
+    growth = start.factors.growth
+    linear = finish(start.span_model(), coefficients, train, span, growth)
+    editor = SpanEditor(linear, span)
+    out["linear two-factor model"] = figures(editor, linear.encode(coefficients), train, test, truth, face)
+    _say("linear two-factor model", out["linear two-factor model"])
+    if growth is not None:
+        base = TwoFactorEditor(start.factors, span, coefficients, train.age_months, coefficients[train.neutral])
+        row = figures(base, base._encode(coefficients), train, test, truth, face)
+        out["two-factor, polynomial growth (no file layout)"] = row
+        _say("two-factor, polynomial growth", row)
+    for name, change in variants.items():
+        change = dict(change)
+        options = {key: change.pop(key) for key in ("seed", "linear") if key in change}
+        data = train
+        if change.pop("shuffled", False):
+            data = replace(train, subject=np.random.default_rng(0).permutation(train.subject))
+        before = time.process_time()
+        trained = fit_autoencoder(data, settings=replace(Settings(), **change), span=span, **options)
+        seconds = time.process_time() - before
+        model = trained.span_model
+        out[name] = figures(SpanEditor(model, span), model.encode(coefficients), train, test, truth, face)
+        out[name] |= {"cpu seconds": round(seconds), "best step": trained.record["best_step"]}
+        _say(name, out[name])
+    residual = test.shapes.reshape(len(test), -1)
+    for count in (32, 97):
+        cut = span.project(residual)
+        cut[:, count:] = 0
+        error = np.linalg.norm((span.expand(cut) - residual).reshape(test.shapes.shape), axis=2)
+        mean = [round(float(e.mean()), 3) for e in (error, error[:, face])]
+        out[f"PCA {count}"] = {"reconstruct plain": mean}
+        _say(f"PCA, {count} modes", out[f"PCA {count}"])
+    return out
+
+
+def cohort_part(subjects: int, only: int | None) -> dict:
+    """Held-out synthetic children."""
+    population = training_cohort(subjects)
+    train, test = (population.subset(population.split == s) for s in ("train", "test"))
+    print(f"{len(train)} scans to train on, {len(test)} of {len(np.unique(test.subject))} children held out")
+    variants = {**VARIANTS, "shuffled subjects (the figures must collapse)": {"shuffled": True}}
+    variants = dict(list(variants.items())[:only])
+    truth = _truths(synthetic_truth(test))
+    return run_all(train, test, truth, population.template.regions["face"], variants)
+
+
+def real_part() -> dict:
+    """ICT faces: 300 identities x 4 expressions, 60 identities held out, no ages."""
+    folder = Path(os.environ.get("INFACE_SHARED_DATA", HERE.parents[1] / "shared" / "data"))
+    data = np.load(folder / "ict_face_light.npz")
+    random = np.random.default_rng(0)
+    subject = np.repeat(np.arange(300), 4)
+    identity = random.standard_normal((300, len(data["identity"])))[subject]
+    count = len(subject)
+    weights = np.where(random.random((count, 53)) < 0.25, 0.7 * random.beta(2, 2, (count, 53)), 0.0)
+    neutral = np.arange(count) % 4 == 0
+    weights[neutral] = 0
+
+    def shapes(z, e):
+        return (data["mean"] + np.tensordot(z, data["identity"], 1) + np.tensordot(e, data["expression"], 1)).astype(
+            np.float32
+        )
+
+    template = Template(Mesh(data["mean"], data["triangles"]))
+    names = np.array([f"face-{i:03d}" for i in subject])
+    whole = Population(
+        template, shapes(identity, weights), subject=names, neutral=neutral, factors={"expression_weights": weights}
+    )
+    held = subject >= 240
+    train, test = whole.subset(~held), whole.subset(held)
+    z, e = identity[held], weights[held]
+
+    def truth(identity_of, expression_of, months):
+        return shapes(z[identity_of], np.zeros((len(months), 53)) if expression_of is None else e[expression_of])
+
+    moved = np.linalg.norm(data["expression"], axis=2).mean(0)
+    face = np.flatnonzero(moved > np.median(moved))
+    variants = {"network, seed 0": {}, "seed 1": {"seed": 1}, "seed 2": {"seed": 2}, "1,000 steps": {"steps": 1000}}
+    return run_all(train, test, truth, face, variants)
+
+
+def cost_part() -> dict:
+    """An epoch in the span against the same network on 3V inputs; PCA against scikit-learn."""
+    import torch
+
+    from inface.training.networks import SpanAutoencoder
+
+    torch.set_num_threads(1)
+    random = np.random.default_rng(0)
+    width, span, scans, batch = 3 * 13_681, 200, 512, 32
+    out = {}
+
+    def epoch(dimension: int) -> float:
+        net = SpanAutoencoder({"": np.eye(97, dimension)}, np.eye(dimension, 97), (192, 192))
+        optimiser = torch.optim.AdamW(net.parameters())
+        rows = torch.as_tensor(random.standard_normal((scans, dimension), dtype=np.float32))
+        before = time.process_time()
+        for i in range(0, scans, batch):
+            part = rows[i : i + batch]
+            optimiser.zero_grad()
+            ((net(part) - part) ** 2).mean().backward()
+            optimiser.step()
+        return time.process_time() - before
+
+    epoch(span)
+    small, large = min(epoch(span) for _ in range(3)), epoch(width)
+    out["epoch of 512 scans, s"] = {"span": round(small, 4), "3V": round(large, 2), "ratio": round(large / small)}
+    for name in ("inface", "sklearn"):
+        done = subprocess.run([sys.executable, __file__, "pca", name], capture_output=True, text=True, check=True)
+        out[f"PCA 2,000 x 60k, {name}"] = json.loads(done.stdout)
+    ours, theirs = out["PCA 2,000 x 60k, inface"], out["PCA 2,000 x 60k, sklearn"]
+    out["PCA ratio"] = {key: round(ours[key] / theirs[key], 2) for key in ours}
+    for key, value in out.items():
+        _say(key, value)
+    return out
+
+
+def pca_once(which: str) -> None:
+    """One PCA in a process of its own: CPU seconds, and peak memory above the data in MB."""
+    random = np.random.default_rng(0)
+    codes = (random.standard_normal((2000, 300)) * 50 / np.arange(1, 301)).astype(np.float32)
+    rows = codes @ random.standard_normal((300, 60_000), dtype=np.float32)
+    rows += 0.1 * random.standard_normal(rows.shape, dtype=np.float32)
+    if which == "sklearn":
+        from sklearn.decomposition import PCA
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = time.process_time()
+    if which == "sklearn":
+        PCA(100, svd_solver="randomized", random_state=0).fit(rows)
+    else:
+        principal_components(rows, 100)
+    seconds = time.process_time() - before
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"cpu s": round(seconds, 2), "peak MB": round(peak / 1024), "at start MB": round(base / 1024)}))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("cohort", "real", "cost", "pca"))
+    parser.add_argument("which", nargs="?", default="inface")
+    parser.add_argument("--subjects", type=int, default=SUBJECTS)
+    parser.add_argument("--variants", type=int, default=None, help="only the first so many variants")
+    chosen = parser.parse_args()
+    if chosen.part == "pca":
+        pca_once(chosen.which)
+        return
+    result = {
+        "cohort": lambda: cohort_part(chosen.subjects, chosen.variants),
+        "real": real_part,
+        "cost": cost_part,
+    }[chosen.part]()
+    (HERE / f"training_{chosen.part}.json").write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
