@@ -81,7 +81,8 @@ def simulate_scan(
         holes: share of the seen surface lost to holes, 0 to 0.3.
         cap: a cloth cap, 1.5 to 5 mm thick with folds, on the cranium.
         hair: number of wisps of hair.
-        collar: a collar round the neck. `shoulders`: with the shoulders below.
+        collar: a collar round the neck; False also means no shoulders unless they are asked for.
+        shoulders: a collar with the shoulders below.
         islands: number of floating pieces.
 
     Raises:
@@ -106,7 +107,8 @@ def simulate_scan(
     holes = _within("holes", holes, 0.0, 0.3, draw("holes").uniform(0.01, 0.05))
     cap = bool(draw("cap").random() < 0.4 if cap is None else cap)
     hair = int(draw("hair").integers(0, 9) if hair is None else hair)
-    shoulders = bool(draw("shoulders").random() < 0.3 if shoulders is None else shoulders)
+    if shoulders is None:
+        shoulders = collar is not False and bool(draw("shoulders").random() < 0.3)
     collar = bool(draw("collar").random() < 0.2 or shoulders) if collar is None else bool(collar or shoulders)
     islands = int(draw("islands").integers(0, 7) if islands is None else islands)
     for name, number in (("hair", hair), ("islands", islands)):
