@@ -1,7 +1,7 @@
 """How well `register` finds the true correspondence of simulated scans, beside trimesh's functions; when it says no.
 
     python benchmarks/registration.py scans --count 60      # accuracy of 60 scans
-    python benchmarks/registration.py peers --count 4       # the same scans by trimesh's nricp_amberg and nricp_sumner
+    python benchmarks/registration.py peers --count 2       # beside trimesh nricp_amberg and _sumner (needs rtree)
     python benchmarks/registration.py verdicts              # wrong starts, balls, boxes, halves, adults ...
     python benchmarks/registration.py real                  # the adult scan with a model of the ICT data
 
