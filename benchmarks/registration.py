@@ -1,7 +1,7 @@
 """How well `register` finds the true correspondence of simulated scans, beside trimesh's functions; when it says no.
 
-    python benchmarks/registration.py scans --count 60      # accuracy, side by side with nothing
-    python benchmarks/registration.py peers --count 4       # the same scans by trimesh's nricp_amberg and nricp_sumner
+    python benchmarks/registration.py scans --count 60      # accuracy of 60 scans
+    python benchmarks/registration.py peers --count 2       # beside trimesh nricp_amberg and _sumner (needs rtree)
     python benchmarks/registration.py verdicts              # wrong starts, balls, boxes, halves, adults ...
     python benchmarks/registration.py real                  # the adult scan with a model of the ICT data
 
@@ -21,18 +21,23 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import trimesh
+from trimesh.registration import nricp_amberg, nricp_sumner
 
+from inface.codecs.landmark_files import IBUG
 from inface.geometry.adjacency import triangle_normals
+from inface.geometry.proximity import SurfaceIndex
 from inface.mesh import Mesh
 from inface.models import PCAMorphableModel
 from inface.population import Population
 from inface.registration import register
 from inface.registration.pose import rotation_of
+from inface.registration.prior import prior_of
 from inface.synthetic import UNITS, cohort, simulate_scan, template
 from inface.synthetic.head import HeadMaker
 from inface.synthetic.scanner import SimulatedScan
+from inface.template import Template
 from inface.training.pca import fit_pca
-from inface.transforms import Similarity, generalised_procrustes
+from inface.transforms import Similarity, generalised_procrustes, procrustes
 
 SHARED = Path(os.environ.get("INFACE_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LANDMARKS = ("n", "prn", "gn", "ex_l", "ex_r", "ch_l", "ch_r")
@@ -120,6 +125,74 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
         rows.append(row)
         print(_line(row), flush=True)
     _summary(rows)
+    return rows
+
+
+def peers(model, first: int, count: int) -> list[dict]:
+    """Ours and trimesh's two functions (defaults, seven true landmarks, from the aligned mean) on the same scans."""
+    strangers, rows = Strangers(), []
+    mean = trimesh.Trimesh(model.mean_vertices, model.triangles, process=False)
+    marks = np.array([model.template.landmarks[n] for n in LANDMARKS])
+    for seed in range(first, first + count):
+        scan = strangers.scan(seed)
+        mm = scan.pose.inverse().scale
+        goal = trimesh.Trimesh(scan.mesh.vertices * mm, scan.mesh.triangles, process=False)
+        places = scan.truth[marks] * mm
+        start = procrustes(mean.vertices[marks], places)
+        source = trimesh.Trimesh(start.apply(np.asarray(mean.vertices)), mean.faces, process=False)
+
+        def ours(scan=scan):
+            given = {n: scan.truth[model.template.landmarks[n]] for n in LANDMARKS}
+            return register(scan.mesh, model, given).mesh.vertices
+
+        def amberg(source=source, goal=goal, places=places, mm=mm):
+            return nricp_amberg(source, goal, source_landmarks=marks, target_positions=places) / mm
+
+        def sumner(source=source, goal=goal, places=places, mm=mm):
+            return nricp_sumner(source, goal, source_landmarks=marks, target_positions=places) / mm
+
+        for name, run in {"inface": ours, "nricp_amberg": amberg, "nricp_sumner": sumner}.items():
+            begin = time.process_time()
+            vertices = run()
+            cpu = time.process_time() - begin
+            error = correspondence(Mesh(vertices, model.triangles), scan)
+            row = {"seed": seed, "method": name, "seen": error[scan.seen].mean(), "cpu": cpu}
+            row["p95"] = np.percentile(error[scan.seen], 95)
+            rows.append(row)
+            print(f"{seed} {name:13s} seen {row['seen']:.2f}  p95 {row['p95']:.2f}  cpu {cpu:.1f}", flush=True)
+    for name in ("inface", "nricp_amberg", "nricp_sumner"):
+        own = [r for r in rows if r["method"] == name]
+        means = "  ".join(f"{k} {np.mean([r[k] for r in own]):.2f}" for k in ("seen", "p95", "cpu"))
+        print(f"{name:13s} mean of {len(own)}: {means}")
+    return rows
+
+
+def real() -> list[dict]:
+    """The raw adult scan by a face model of 400 heads of the ICT data, with 51 landmarks and without."""
+    data, raw = np.load(SHARED / "ict_face_light.npz"), np.load(SHARED / "scan_menpo3d_james.npz")
+    rng = np.random.default_rng(0)
+    identity, on = rng.normal(size=(400, 100)), rng.random((400, 53)) < 0.08
+    shapes = data["mean"] + np.tensordot(identity, data["identity"], 1)
+    shapes = shapes + np.tensordot(on * rng.uniform(0, 1, (400, 53)), data["expression"], 1)
+    marks = {name: int(i) for name, i in zip(IBUG, data["landmarks68"], strict=True)}
+    face = Template(Mesh(data["mean"], data["triangles"]), marks)
+    model = fit_pca(Population(face, shapes.astype(np.float32)), 0.995)
+    scan, places = Mesh(raw["vertices"], raw["triangles"]), raw["landmarks68"]
+    rows, found = [], []
+    for name, given in (("51 landmarks", dict(zip(IBUG[17:], places[17:], strict=True))), ("no landmarks", None)):
+        begin = time.process_time()
+        done = register(scan, model, given)
+        cpu = time.process_time() - begin
+        hit = SurfaceIndex(done.mesh.vertices, done.mesh.triangles).closest(scan.vertices)
+        rim = prior_of(model).border[model.triangles[hit.triangle]].any(1)
+        inside = hit.distance[~rim & (hit.distance < 10)]
+        off = np.linalg.norm(done.mesh.vertices[list(marks.values())] - places, axis=1)
+        row = {"run": name, "verdict": done.verdict, "scan_to_surface": inside.mean(), "p95": np.percentile(inside, 95)}
+        row |= {"landmarks_51": off[17:].mean(), "landmarks_68": off.mean(), "cpu": cpu}
+        rows.append(row)
+        found.append(done.mesh.vertices)
+        print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
+    print(f"the two runs differ by {np.linalg.norm(found[0] - found[1], axis=1).mean():.2f} mm on average")
     return rows
 
 
@@ -232,7 +305,7 @@ def verdicts(model, first: int) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["scans", "verdicts"])
+    parser.add_argument("what", choices=["scans", "peers", "verdicts", "real"])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument(
         "--first", type=int, default=100, help="seed of the first scan; 0 to 59 were used to set limits"
@@ -241,6 +314,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="keep the trained model here and use it again")
     parser.add_argument("--json", type=Path, help="write the rows here")
     given = parser.parse_args()
+    if given.what == "real":
+        real()
+        return
     if given.model and given.model.exists():
         model = PCAMorphableModel(given.model)
     else:
@@ -250,6 +326,8 @@ def main() -> None:
     print(model)
     if given.what == "scans":
         rows = scans(model, given.first, given.count, given.landmarks)
+    elif given.what == "peers":
+        rows = peers(model, given.first, given.count)
     else:
         rows = verdicts(model, given.first)
     if given.json:

@@ -67,7 +67,7 @@ def models(vertices: int) -> dict:
         age_calibration=AgeCalibration([1.0], [-40, 0, 40], [0, 6, 36]),
     )  # fmt: skip
     sizes = (97, 256, 512, 3 * vertices)
-    layers = [rng.standard_normal((o, i)).astype(np.float32) / i for i, o in pairwise(sizes)]
+    layers = [rng.standard_normal((o, i)).astype(np.float32) / np.float32(np.sqrt(i)) for i, o in pairwise(sizes)]
     decoder = Network(layers, [np.zeros(len(w), np.float32) for w in layers])
     widths = {"identity": 32, "expression": 64, "age": 1}
     encoders = {
@@ -109,6 +109,9 @@ def client(port: int, label: str, vertices: int, events: int, answer) -> None:
         times = []
         for event in range(events):
             value = round(0.05 * (event % 40 + 1), 2)
+            with contextlib.suppress(TimeoutError):  # what belongs to an earlier event
+                while True:
+                    wire.recv(timeout=0.001)
             began = time.perf_counter()
             send(wire, {"type": "GuiUpdateMessage", "uuid": uuid, "updates": {"value": value}})
             while len(wire.recv(timeout=10)) < 12 * vertices:

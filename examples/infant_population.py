@@ -1,11 +1,15 @@
 """The synthetic infants in pictures, and their measures as the table of docs/infant_population.md.
 
 python examples/infant_population.py [folder]        pictures into the folder (needs the extra `render`)
+python examples/infant_population.py --docs          the pictures shown in the docs, small, into docs/images
 python examples/infant_population.py --table         writes the table anew into the docs
 """
 
 import sys
+import tempfile
 from pathlib import Path
+
+from PIL import Image
 
 from inface.synthetic import DEFORMITIES, PRESETS, UNITS, head
 from inface.synthetic.statistics import measure_table
@@ -46,6 +50,28 @@ def pictures(folder: Path) -> None:
         print(path)
 
 
+SHOWN = (
+    "growth_front_colour",
+    "growth_left_clay",
+    "children_three-quarter",
+    "units_colour",
+    "presets_colour",
+    "deformities_top",
+    "deformities",
+)
+
+
+def docs_pictures() -> None:
+    """Draw everything and keep what the docs show as JPEG."""
+    images = DOCS.parent / "images"
+    images.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pictures(Path(folder))
+        for name in SHOWN:
+            picture = Image.open(Path(folder) / f"population_{name}.png").convert("RGB")
+            picture.save(images / f"population_{name}.jpg", quality=88, optimize=True)
+
+
 def table() -> None:
     text = DOCS.read_text(encoding="utf-8")
     before, after = text.split(TABLE_START)[0], text.split(TABLE_END)[1]
@@ -55,5 +81,7 @@ def table() -> None:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--table"]:
         table()
+    elif sys.argv[1:] == ["--docs"]:
+        docs_pictures()
     else:
         pictures(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())

@@ -115,8 +115,8 @@ def test_full_disk_met_at_the_flush(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
-@pytest.mark.parametrize("kind", ["ply", "h5"])
-def test_real_size_limit_leaves_the_old_file(tmp_path, kind):
+@pytest.mark.parametrize(("kind", "rows"), [("ply", 20000), ("h5", 20000), ("h5", 260)])
+def test_real_size_limit_leaves_the_old_file(tmp_path, kind, rows, capfd):
     """A limit on the size of files stops the write half way, as a full disk would."""
     path = tmp_path / f"a.{kind}"
     path.write_bytes(b"old")
@@ -127,7 +127,7 @@ def test_real_size_limit_leaves_the_old_file(tmp_path, kind):
         from inface.errors import FileAccessError
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-        big = np.ones((20000, 3))
+        big = np.ones((int(sys.argv[2]), 3))
         corners = np.array([[0, 1, 2]])
         try:
             if sys.argv[1].endswith("ply"):
@@ -139,8 +139,10 @@ def test_real_size_limit_leaves_the_old_file(tmp_path, kind):
             assert "disk is full" in str(error), error
             sys.exit(7)
     """
-    assert start(code, path).wait(60) == 7
+    assert start(code, path, rows).wait(60) == 7
     assert path.read_bytes() == b"old" and leftovers(tmp_path) == []
+    if hasattr(os, "posix_fallocate"):
+        assert capfd.readouterr().err == ""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

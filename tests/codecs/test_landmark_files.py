@@ -1,4 +1,4 @@
-"""Landmark files of other programs: written ones come back, foreign ones as those programs write them are understood."""
+"""Landmark files of other programs: ours come back, theirs are understood as those programs write them."""
 
 import json
 

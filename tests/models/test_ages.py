@@ -1,5 +1,7 @@
 """The map between age code and months."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,3 +68,11 @@ def test_fit_finds_a_hidden_direction_and_curve():
         AgeCalibration.fit(blocks, np.full(600, 3.0))
     with pytest.raises(ValueError, match="do not"):
         AgeCalibration.fit(np.zeros((600, 3)), months)
+
+
+def test_the_ends_of_the_range_are_inside_it_whatever_the_rounding():
+    made = AgeCalibration(np.ones(1), np.array([-1.0, 0.1, 1.0]), np.array([1e-7, 9.0, 36 - 1e-14]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert made.to_code(0) == pytest.approx(-1)
+        assert made.to_code(36) == pytest.approx(1)

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 import trimesh
+from toy_head import PLAIN, errors
 
 from inface.mesh import Mesh
-from inface.registration import RegistrationError, Settings, register
+from inface.registration import Limits, RegistrationError, Settings, register
 from inface.registration.pose import even_rotations
 from inface.synthetic.scanner import simulate_scan
 from inface.transforms import Similarity
-
-from .conftest import PLAIN, errors
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def test_a_scan_in_any_pose_and_unit_is_registered_without_landmarks(done, scan,
 
 def test_support_tells_seen_from_extrapolated_and_std_grows_there(model, child):
     front = simulate_scan(child, 4, views="front", unit="mm", template=model.template, **PLAIN)
-    done = register(front.mesh, model)
+    done = register(front.mesh, model, settings=Settings(limits=Limits(gap=0.03)))  # an egg tells its pose less
     assert done.verdict in ("ok", "partial")
     assert (done.support == front.seen).mean() > 0.8
     assert done.vertex_std[~front.seen].mean() > 1.15 * done.vertex_std[front.seen].mean()
@@ -148,8 +147,9 @@ def test_a_dirty_scan_is_cleaned(scan, model):
     faces[turned] = faces[turned][:, ::-1]
     fan = np.array([[0, 4, 100], [0, 4, 200], [0, 4, 300]])  # a non-manifold edge
     nan = np.vstack([soup, np.full((5, 3), np.nan)])
-    done = register(Mesh(nan, np.concatenate([faces, flat, fan])), model)
-    assert done.verdict == "ok"
+    loose = Settings(limits=Limits(gap=0.03))
+    done = register(Mesh(nan, np.concatenate([faces, flat, fan])), model, settings=loose)
+    assert done.verdict == "ok", done.reasons
     assert np.linalg.norm(done.mesh.vertices - scan.truth - 1e6, axis=1)[scan.seen].mean() / scan.pose.scale < 0.7
     said = " ".join(done.notes)
     assert "welded" in said and "without area" in said and "not finite" in said and "wound against" in said

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import trimesh
+from toy_head import PLAIN
 
 from inface.mesh import Mesh
 from inface.registration import Curve, register
@@ -16,8 +17,6 @@ from inface.registration.refine import refine, stiffness_matrix, unfold
 from inface.registration.transfer import colors_to_model, landmarks_to_model, landmarks_to_scan
 from inface.synthetic.scanner import simulate_scan
 from inface.transforms import procrustes
-
-from .conftest import PLAIN
 
 
 @pytest.fixture(scope="module")
@@ -81,29 +80,6 @@ def test_the_first_pose_is_the_right_one(model, target, true_pose):
     centre = prior.mean.mean(0)
     assert np.linalg.norm(poses[0].apply(centre) - true_pose.apply(centre)) < 15
     assert poses[0].cost < poses[1].cost
-
-
-def test_a_face_patch_is_found_on_a_bust(model, child):
-    """A mask of the face, looked for in a scan with shoulders."""
-    from inface.models.pca import PCAMorphableModel
-
-    face = (model.mean_vertices[:, 2] > 25) & (model.mean_vertices[:, 1] < 45)
-    ids, faces = np.unique(model.triangles[face[model.triangles].all(1)], return_inverse=True)
-    modes = (model.components * model.latent_std[:, None]).reshape(len(model.latent_std), -1, 3)[:, ids]
-    _, s, vt = np.linalg.svd(modes.reshape(len(modes), -1), full_matrices=False)
-    patch = PCAMorphableModel(
-        components=vt[:8],
-        eigenvalues=s[:8] ** 2,
-        mean_vertices=model.mean_vertices[ids],
-        triangles=faces.reshape(-1, 3),
-    )
-    assert ShapePrior(patch).patch and not ShapePrior(model).patch
-    bust = simulate_scan(
-        child, 11, views="full", unit="mm", template=model.template, **(PLAIN | {"shoulders": True, "vertices": 12000})
-    )
-    done = register(bust.mesh, patch)
-    assert done.verdict == "ok"
-    assert np.linalg.norm(done.mesh.vertices - bust.truth[ids], axis=1).mean() < 1.5
 
 
 def test_landmark_pose_ignores_one_gross_error():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inface.codecs import read_mesh
-from inface.synthetic import DEFORMITIES, UNITS, cohort, head, shapes_for, write_cohort
+from inface.synthetic import DEFORMITIES, UNITS, Variation, cohort, head, shapes_for, write_cohort
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_head_takes_a_vector_and_carries_landmarks_and_colours(infant, maker):
     np.testing.assert_array_equal(head(6, None, vector).vertices, mean.vertices)
     assert mean.colors is not None and set(mean.landmarks) == set(infant.landmarks)
     np.testing.assert_array_equal(mean.landmarks["prn"], mean.vertices[infant.landmarks["prn"]])
-    with pytest.raises(ValueError, match=f"identity: expected shape .*{len(vector)}"):
+    with pytest.raises(ValueError, match=f"identity: expected a seed .* {len(vector)} numbers"):
         head(6, None, vector[:-1])
     with pytest.raises(ValueError, match="a seed of 0 or more"):
         head(6, None, -1)
@@ -82,7 +82,7 @@ def test_shares_are_shares():
         ({"ages": (0, 50)}, "from 0 to 36, got 50"),
         ({"neutral_share": 1.5}, "neutral_share: expected a share"),
         ({"expressions": {"grin": 1}}, "no expression 'grin'"),
-        ({"workers": 0}, "workers: expected 1 or more"),
+        ({"workers": 0}, "workers: expected a whole number of 1"),
         ({"plagiocephaly_share": 0.8, "brachycephaly_share": 0.4}, "a sum of at most 1"),
     ],
 )
@@ -135,3 +135,49 @@ def test_sixty_heads_a_second_on_one_core(made):
     start = time.process_time()
     cohort(32, 3, seed=8)
     assert 96 / (time.process_time() - start) > 60
+
+
+def test_kernels_and_amplitudes_are_arguments_of_head_cohort_and_shapes_for(infant):
+    level = {"asymmetry": 0.0, "skew": 0.0}
+    alike = head(9, "male", 4, variation=level).vertices
+    np.testing.assert_allclose(alike[infant.mirror] * [-1, 1, 1], alike, atol=2e-4)
+    made = cohort(2, 2, seed=3, neutral_share=1, variation=level, plagiocephaly_share=0)
+    np.testing.assert_allclose(made.shapes[:, infant.mirror] * [-1, 1, 1], made.shapes, atol=2e-4)
+    again = shapes_for(made.factors["identity"], made.age_months, made.sex, None, variation=Variation(**level))
+    np.testing.assert_array_equal(again, made.shapes)
+    same = Variation(measures=0, kernels=((0, 1),), face_kernel=(0, 1), asymmetry=0, skew=0)
+    one, other = (head(9, "male", seed, variation=same).vertices for seed in (1, 2))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: head([1, 2]), "one age"),
+        (lambda: head(6, "boy"), "'male', 'female' or None"),
+        (lambda: head(6, None, True), "a seed"),
+        (lambda: head(6, None, np.zeros(5)), "a seed"),
+        (lambda: head(6, None, "bob"), "a seed"),
+        (lambda: head(6, expression=["smile"]), "a name or a mapping"),
+        (lambda: head(6, expression="smle"), "jaw_open"),
+        (lambda: head(6, expression={"smile": "much"}), "0 to 1"),
+        (lambda: head(6, deformity=3), "a name, a Deformity"),
+        (lambda: head(6, deformity={"plagiocephaly": "mild"}), "0 to 20"),
+        (lambda: head(6, variation={"kernel": ()}), "face_kernel"),
+        (lambda: head(6, variation={"kernels": ((1, 0),)}), "length above 0"),
+        (lambda: head(6, variation={"skew": -1}), "skew"),
+        (lambda: cohort(1, 1, -1), "seed"),
+        (lambda: cohort(1, 1, 0, sujects=3), "plagiocephaly_share"),
+        (lambda: cohort(1, 1, 0, ages=3), "youngest"),
+        (lambda: shapes_for(np.zeros(404), 6, None, np.zeros(3)), "expression weights"),
+        (lambda: shapes_for(np.zeros(404), 6, None, None, [99, 0, 0, 0]), "plagiocephaly"),
+    ],
+)
+def test_bad_input_gets_one_sentence(call, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_units_name_is_that_unit_at_full_strength():
+    np.testing.assert_array_equal(head(6, expression="pout").vertices, head(6, expression={"pout": 1}).vertices)

@@ -122,7 +122,7 @@ def test_the_ears_and_the_vault_stay(infant, maker, mean):
 
 
 def test_bad_expressions_are_refused():
-    with pytest.raises(ValueError, match="no expression 'grin'; there are: neutral, crying"):
+    with pytest.raises(ValueError, match="no expression 'grin'; there are the presets neutral, crying"):
         head(expression="grin")
     with pytest.raises(ValueError, match="no expression unit 'grin'; there are: jaw_open"):
         head(expression={"grin": 1.0})

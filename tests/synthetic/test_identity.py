@@ -9,7 +9,7 @@ import pytest
 from inface.measurement import cranial_measures, landmark_distances
 from inface.synthetic import anthropometry, shapes_for
 from inface.synthetic.anthropometry import ROWS
-from inface.synthetic.identity import Identity
+from inface.synthetic.identity import Identity, Variation
 from inface.synthetic.statistics import HELD_SIZES, drawn_measures, measure_table, target
 from inface.synthetic.targets import CEPHALIC_INDEX, CIRCUMFERENCE
 from inface.transforms import procrustes
@@ -157,8 +157,8 @@ def test_the_check_of_turned_faces_sees_one(faces):
 
 
 def test_kernels_and_asymmetry_are_arguments(maker):
-    even = Identity(maker.growth, asymmetry=0.0, skew=0.0)
-    rough = Identity(maker.growth, kernels=((3.0, 60.0),))
+    even = Identity(maker.growth, Variation(asymmetry=0.0, skew=0.0))
+    rough = Identity(maker.growth, Variation(kernels=((3.0, 60.0),)))
     vector = np.random.default_rng(0).standard_normal((1, even.size))
     mirror = maker.template.mirror
     smooth = (even.detail @ even.detail_weights(vector))[0]
@@ -169,6 +169,6 @@ def test_kernels_and_asymmetry_are_arguments(maker):
 def test_natural_asymmetry_of_the_vault_stays_below_the_clinics_grades_in_most(maker):
     heads = maker.shapes(np.random.default_rng(5).standard_normal((150, maker.identity.size)), 6.0)
     cvai = cranial_measures(maker.template, heads).cvai
-    assert 1.3 < np.abs(cvai).mean() < 2.1
-    assert 0.02 < (np.abs(cvai) > 3.5).mean() < 0.2
-    assert abs(cvai.mean()) < 0.5
+    assert 1.5 < np.abs(cvai).mean() < 2.5
+    assert 0.05 < (np.abs(cvai) > 3.5).mean() < 0.28
+    assert abs(cvai.mean()) < 0.6

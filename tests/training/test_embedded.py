@@ -5,11 +5,11 @@ import pytest
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from inface.embedded import EMBEDDED, load_default_model  # noqa: E402
-from inface.models.compact import compact_names, read_compact  # noqa: E402
-from inface.synthetic import PRESETS, head  # noqa: E402
-from inface.training import Settings  # noqa: E402
-from inface.training.embedded import SAMPLES, build  # noqa: E402
+from inface.embedded import EMBEDDED, load_default_model
+from inface.models.compact import compact_names, read_compact
+from inface.synthetic import PRESETS, head
+from inface.training import Settings
+from inface.training.embedded import SAMPLES, build
 
 TINY = Settings(steps=6, batch=8, hidden=(16, 16), evaluate_every=3, validation=0.2)
 

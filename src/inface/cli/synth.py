@@ -21,8 +21,8 @@ def head(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh file to write.")],
     age: Annotated[float, typer.Option(help="Months, 0 to 36.")] = 6.0,
     sex: Annotated[str | None, typer.Option(help="male or female; without it, between the two.")] = None,
-    identity: Annotated[int, typer.Option(help="Seed of the child; 0 is the mean child.")] = 0,
-    expression: Annotated[str, typer.Option(help="Name of an expression.")] = "neutral",
+    identity: Annotated[int, typer.Option(help="Seed of the child.")] = 0,
+    expression: Annotated[str, typer.Option(help="A preset (crying) or a unit (smile).")] = "neutral",
     deformity: Annotated[str | None, typer.Option(help="Name of a deformity.")] = None,
 ) -> None:
     """Write one head."""

@@ -95,6 +95,33 @@ def autoencoder(
     typer.echo(f"{out}: {trained.model!r}; the run's record stands in {out.with_suffix('.json')}")
 
 
+@train.command("template-from")
+def template_from(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Raw scans of one kind of subject.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the registrations and model.h5.")] = Path(
+        "template"
+    ),
+    model: Annotated[str, typer.Option(help="The model to begin with.")] = "pca",
+    rounds: Annotated[int, typer.Option(min=1, help="How often to register and fit.")] = 2,
+    components: Annotated[str, typer.Option(help="A number of modes, or a share of the variance below 1.")] = "0.98",
+    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
+) -> None:
+    """Register scans, build a PCA model of them, and register again with it."""
+    from inface.cli import batch
+    from inface.training.template_from import template_from as run
+
+    scans = batch.expand([str(folder)])
+    with bar("template-from") as progress:
+        made = run(
+            scans, out, batch.load_model(model), rounds=rounds, components=_components(components), workers=workers,
+            progress=progress,
+        )  # fmt: skip
+    made.model.save(out / "model.h5")
+    for number, (used, distance) in enumerate(made.rounds, 1):
+        typer.echo(f"round {number}: {used} of {len(scans)} scans used, {distance:.2f} mm from their surfaces")
+    typer.echo(f"{out / 'model.h5'}: {len(made.model.latent)} modes")
+
+
 def _losses(losses: Mapping[str, float]) -> str:
     return " ".join(f"{name} {value:.3g}" for name, value in losses.items())
 

@@ -46,6 +46,23 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def require_space(path: Path, size: int) -> None:
+    """Raise the system's `OSError` now when a file can't hold `size` bytes, where the system can tell.
+
+    For HDF5, which meets a full disk again and again on its way out and reports each time on stderr.
+    """
+    if not size or not hasattr(os, "posix_fallocate"):
+        return
+    with open(path, "r+b") as stream:
+        try:
+            os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+        finally:
+            stream.truncate(0)
+
+
 def _flush(path: Path) -> None:
     """Bring a file or the names in a folder to the disk; a no-op for folders where the system can't."""
     folder = path.is_dir()

@@ -12,7 +12,7 @@ from types import TracebackType
 import h5py
 import numpy as np
 
-from inface.codecs.files import atomic_write
+from inface.codecs.files import atomic_write, require_space
 from inface.errors import FormatError
 
 Tree = dict[str, "Tree | list | np.ndarray | str | float | int"]
@@ -20,6 +20,7 @@ Tree = dict[str, "Tree | list | np.ndarray | str | float | int"]
 _NETWORK = ("biases", "matrix_mults")
 _COMMON = {"mean_vertices", "triangles"}
 _OPTIONAL = {"indices", "colors", "inface"}
+HEADERS = 2**14  # bytes that HDF5 needs beside the arrays, about
 ENCODERS = ("id_encoder", "exp_encoder", "age_encoder")
 LAYOUTS = {
     "pca": _COMMON | {"components", "eigenvalues"},
@@ -142,10 +143,21 @@ def write_model(path: str | Path, contents: Mapping, attributes: Mapping | None 
         FileAccessError: the place can't be written; see `atomic_write`.
     """
     _layout(set(contents))
-    with atomic_write(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, value in (attributes or {}).items():
-            file.attrs[name] = value
-        _write(file, contents)
+    with atomic_write(path) as temporary:
+        require_space(temporary, _bytes(contents) + HEADERS)
+        with h5py.File(temporary, "w") as file:
+            for name, value in (attributes or {}).items():
+                file.attrs[name] = value
+            _write(file, contents)
+
+
+def _bytes(value) -> int:
+    """Size of the arrays in nested contents."""
+    if isinstance(value, Mapping):
+        return sum(_bytes(inner) for inner in value.values())
+    if isinstance(value, list | tuple):
+        return sum(_bytes(inner) for inner in value)
+    return 0 if isinstance(value, str) else np.asarray(value).nbytes
 
 
 def _write(group: h5py.Group, contents: Mapping) -> None:

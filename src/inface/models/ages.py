@@ -107,7 +107,8 @@ class AgeCalibration:
         """Linear between the knots; beyond them on along the end slope, with an `ExtrapolationWarning`, for a
         quarter of the range; farther out a `ValueError`, because nothing supports such an answer."""
         low, high = xs[0], xs[-1]
-        if low <= x <= high:
+        rounding = 1e-6 * (high - low)
+        if low - rounding <= x <= high + rounding:
             return float(np.interp(x, xs, ys))
         span = f"{self.months[0]:.3g} to {self.months[-1]:.3g} months"
         if not low - REACH * (high - low) <= x <= high + REACH * (high - low):

@@ -58,7 +58,7 @@ def quaternion_matrices(q: FloatArray) -> FloatArray:
 
 
 def rotation_of(vectors: FloatArray) -> FloatArray:
-    """Rotation matrices `(..., 3, 3)` of rotation vectors `(..., 3)` [rodrigues1840]."""
+    """Rotation matrices `(..., 3, 3)` of rotation vectors `(..., 3)`."""
     half = 0.5 * np.linalg.norm(vectors, axis=-1, keepdims=True)
     # np.sinc(x) is sin(pi x) / (pi x)
     return quaternion_matrices(np.concatenate([0.5 * vectors * np.sinc(half / np.pi), np.cos(half)], -1))

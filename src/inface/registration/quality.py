@@ -11,7 +11,6 @@ from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
 
-
 CLOTH = 8.0  # mm that a cap or hair may stand off the skin
 
 
@@ -23,11 +22,11 @@ class Quality:
         score: mean over scan points of the capped distance to the fit, 0 (perfect) to 1 (nowhere near); points beyond
             the model's own border (shoulders) are not counted. For a patch: mean over the patch's vertices.
         explained: share of the counted scan points that lie within 2 mm of the fit, same way out.
-        coverage: share of the model's surface that the scan shows.
-        face_coverage: share of its face that the scan shows.
+        coverage: share of the model's surface that the scan meets, skin or cloth.
+        face_coverage: the same of its face.
         counted: share of the scan's points that were counted.
         cloth: share of the scan's points that lie outside the skin like a cap or hair; they were not counted.
-        support: `(V,)` vertices that the scan shows.
+        support: `(V,)` vertices whose skin the scan shows: not those under a cap.
     """
 
     score: float
@@ -63,11 +62,15 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
 
     near_distance, near_point, hit = nearest(target.tree, vertices[usable], 1.6 * reach)
     m = target.normals[near_point]
-    off = np.abs(np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable]))
+    out = np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable])
+    off = np.abs(out)
     facing = np.einsum("ij,ij->i", m, normals[usable]) > 0.5
     shown = hit & facing & ~target.border[near_point] & (off < reach)
+    under_cloth = prior.clothed[usable] & (out > unit)
     support = np.zeros(len(vertices), bool)
-    support[usable[shown]] = True
+    support[usable[shown & ~under_cloth]] = True
+    met = np.zeros(len(vertices), bool)
+    met[usable[shown]] = True
     area = prior.area * prior.usable
     face = prior.area * prior.face
     if prior.patch:
@@ -82,8 +85,8 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     return Quality(
         score,
         explained,
-        float(area @ support / area.sum()),
-        float(face @ support / max(face.sum(), 1e-12)),
+        float(area @ met / area.sum()),
+        float(face @ met / max(face.sum(), 1e-12)),
         counted,
         float(cloth.mean()),
         support,

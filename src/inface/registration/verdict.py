@@ -23,10 +23,10 @@ class Limits:
         mahalanobis, largest: mean square and largest standardised latent of a shape the model knows.
     """
 
-    score: float = 0.42
-    explained: float = 0.70
+    score: float = 0.35
+    explained: float = 0.78
     sigma: float = 1.6
-    gap: float = 0.10
+    gap: float = 0.06
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35

@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, finite, floats
 from inface.population import Population
 from inface.synthetic.anthropometry import AGE_RANGE, check_age
-from inface.synthetic.deformity import DEFORMITIES
-from inface.synthetic.expression import PRESETS, UNITS, expression_weights
+from inface.synthetic.deformity import DEFORMITIES, check_amounts
+from inface.synthetic.expression import PRESETS, UNITS, check_weights, expression_weights
 from inface.synthetic.head import head_maker
+from inface.synthetic.identity import Variation
 
 # Share of each expression among scans that are not neutral; strengths are drawn from 0.6 to 1 and mixed with others.
 EXPRESSIVE = {"crying": 0.3, "smiling": 0.25, "surprised": 0.15, "whining": 0.1, "asleep": 0.1, "mixed": 0.1}
@@ -35,6 +37,8 @@ class CohortPlan:
         plagiocephaly_share, brachycephaly_share: share of children with these; severities as in clinics' cohorts.
         synostosis_share: share of children with scaphocephaly or trigonocephaly.
         test_share: share of children whose scans are marked "test".
+        expressions: shares of presets and "mixed" among the scans that are not neutral.
+        variation: kernels and amplitudes of what makes children differ; a mapping is turned into a `Variation`.
     """
 
     subjects: int = 200
@@ -47,14 +51,17 @@ class CohortPlan:
     synostosis_share: float = 0.0
     test_share: float = 0.2
     expressions: Mapping[str, float] = field(default_factory=lambda: dict(EXPRESSIVE))
+    variation: Variation | Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name in ("subjects", "scans_per_subject"):
             if not (isinstance(getattr(self, name), int | np.integer) and getattr(self, name) >= 1):
                 raise ValueError(f"{name}: expected a whole number of 1 or more, got {getattr(self, name)!r}")
-        low, high = check_age(np.asarray(self.ages, float))
-        if low > high:
-            raise ValueError(f"ages: expected (youngest, oldest), got ({low:g}, {high:g})")
+        if not (isinstance(self.seed, int | np.integer) and self.seed >= 0):
+            raise ValueError(f"seed: expected a whole number of 0 or more, got {self.seed!r}")
+        ages = check_age(self.ages)
+        if np.shape(ages) != (2,) or ages[0] > ages[1]:
+            raise ValueError(f"ages: expected (youngest, oldest) in months, got {self.ages!r}")
         for name in ("neutral_share", "plagiocephaly_share", "brachycephaly_share", "synostosis_share", "test_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name}: expected a share from 0 to 1, got {getattr(self, name)}")
@@ -63,6 +70,7 @@ class CohortPlan:
         unknown = [name for name in self.expressions if name not in (*PRESETS, "mixed")]
         if unknown:
             raise ValueError(f"no expression '{unknown[0]}'; there are: {', '.join(PRESETS)}, mixed")
+        object.__setattr__(self, "variation", Variation.of(self.variation))
         if not self.expressions or min(self.expressions.values()) < 0 or not sum(self.expressions.values()) > 0:
             raise ValueError("expressions: expected names with shares of 0 or more, not all 0")
 
@@ -154,18 +162,24 @@ def shapes_for(
     deformity: ArrayLike | None = None,
     *,
     workers: int = 1,
+    variation: Variation | Mapping[str, Any] | None = None,
 ) -> FloatArray:
     """The true shapes `(N, V, 3)` float32 of any factors: the way to ask "this child, neutral" or "a year older".
 
     Arguments broadcast over N: `identity (N, K)`, `age (N,)` months, `sex (N,)`, `expression_weights (N, 10)` in the
     order of `UNITS`, `deformity (N, 4)` in the order of `DEFORMITIES`; all but the first two may be None.
+    `variation`: that of the cohort (`CohortPlan.variation`) where it was not the usual one.
+
+    Raises:
+        ValueError: arrays of other shapes, ages outside 0-36 months, weights outside 0 to 1, impossible severities.
     """
+    maker = head_maker(variation)
     arrays = [
-        np.atleast_2d(np.asarray(identity, float)),
-        np.atleast_1d(np.asarray(age, float)),
+        np.atleast_2d(finite("identity", floats("identity", identity, (maker.identity.size,)))),
+        np.atleast_1d(check_age(age)),
         np.atleast_1d(np.asarray("" if sex is None else sex, np.str_)),
-        np.atleast_2d(np.zeros(len(UNITS)) if expression_weights is None else np.asarray(expression_weights, float)),
-        np.atleast_2d(np.zeros(len(DEFORMITIES)) if deformity is None else np.asarray(deformity, float)),
+        np.atleast_2d(check_weights(np.zeros(len(UNITS)) if expression_weights is None else expression_weights)),
+        np.atleast_2d(check_amounts(np.zeros(len(DEFORMITIES)) if deformity is None else deformity)),
     ]
     count = max(map(len, arrays))
     wrong = [len(a) for a in arrays if len(a) not in (1, count)]
@@ -173,9 +187,8 @@ def shapes_for(
         raise ValueError(f"factors: expected 1 or {count} rows each, got {wrong[0]}")
     full = [np.broadcast_to(a, (count, *a.shape[1:])) for a in arrays]
     batches = [tuple(a[start : start + BATCH] for a in full) for start in range(0, count, BATCH)]
-    maker = head_maker()
     out = np.empty((count, len(maker.template.mesh.vertices), 3), np.float32)
-    for k, shapes in enumerate(each_batch(batches, workers)):
+    for k, shapes in enumerate(each_batch(batches, workers, variation)):
         out[k * BATCH : (k + 1) * BATCH] = shapes
     return out
 
@@ -186,22 +199,25 @@ def batches_of(factors: Factors, starts: Sequence[int]) -> list[tuple]:
     return [tuple(column[start : start + BATCH] for column in columns) for start in starts]
 
 
-def each_batch(batches: Sequence[tuple], workers: int) -> Iterator[FloatArray]:
+def each_batch(
+    batches: Sequence[tuple], workers: int, variation: Variation | Mapping[str, Any] | None = None
+) -> Iterator[FloatArray]:
     """Shapes `(n, V, 3)` of every batch, in order; the bytes do not depend on `workers`."""
-    if workers < 1:
-        raise ValueError(f"workers: expected 1 or more, got {workers}")
+    if not (isinstance(workers, int | np.integer) and workers >= 1):
+        raise ValueError(f"workers: expected a whole number of 1 or more, got {workers!r}")
+    one = partial(_batch_shapes, Variation.of(variation))
     if workers == 1 or len(batches) < 2:
-        yield from map(_batch_shapes, batches)
+        yield from map(one, batches)
         return
-    warm = head_maker()
+    warm = head_maker(variation)
     warm.shapes(np.zeros(warm.identity.size), 6, "", np.eye(len(UNITS))[:1])  # forked workers find everything made
     context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(_batch_shapes, batches)
+        yield from pool.map(one, batches)
 
 
-def _batch_shapes(batch: tuple) -> FloatArray:
-    return head_maker().shapes(*batch)
+def _batch_shapes(variation: Variation, batch: tuple) -> FloatArray:
+    return head_maker(variation).shapes(*batch)
 
 
 def population_of(factors: Factors, shapes: FloatArray) -> Population:
@@ -233,11 +249,27 @@ def cohort(
     same bytes, whatever `workers`. `factors` of the result: `identity (N, K)`, `expression_weights (N, 10)` in the
     order of `UNITS`, `deformity (N, 4)` in the order of `DEFORMITIES`; `shapes_for` makes the truth for others.
     """
-    factors = draw_factors(CohortPlan(subjects, scans_per_subject, seed, **options))
+    plan = plan_of(subjects, scans_per_subject, seed, options)
+    factors = draw_factors(plan)
     shapes = shapes_for(
-        factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity, workers=workers
+        factors.identity,
+        factors.age,
+        factors.sex,
+        factors.expression_weights,
+        factors.deformity,
+        workers=workers,
+        variation=plan.variation,
     )
     return population_of(factors, shapes)
+
+
+def plan_of(subjects: int, scans_per_subject: int, seed: int, options: Mapping[str, Any]) -> CohortPlan:
+    """The plan of these options; raises `ValueError` for an unknown one (the message lists the known ones)."""
+    known = [one.name for one in fields(CohortPlan)][3:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ValueError(f"no option '{unknown[0]}' of a cohort; there are: {', '.join(known)}")
+    return CohortPlan(subjects, scans_per_subject, seed, **options)
 
 
 def plan_record(plan: CohortPlan) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from inface.codecs import atomic_write, write_mesh
 from inface.errors import FileAccessError
 from inface.mesh import Mesh
-from inface.synthetic.cohort import BATCH, CohortPlan, Factors, batches_of, draw_factors, each_batch, plan_record
+from inface.synthetic.cohort import BATCH, Factors, batches_of, draw_factors, each_batch, plan_of, plan_record
 from inface.synthetic.deformity import DEFORMITIES
 from inface.synthetic.expression import UNITS
 from inface.synthetic.head import head_maker
@@ -38,7 +38,7 @@ def write_cohort(
         ValueError: impossible options, or the folder holds a cohort of other options.
         FileAccessError: the folder can't be made or written.
     """
-    plan = CohortPlan(subjects, scans_per_subject, seed, **options)
+    plan = plan_of(subjects, scans_per_subject, seed, options)
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def write_cohort(
     starts = [start for start in range(0, len(names), BATCH) if missing[start : start + BATCH].any()]
     done = int((~missing).sum())
     batches = batches_of(factors, starts)
-    for start, shapes in zip(starts, each_batch(batches, workers), strict=True):
+    for start, shapes in zip(starts, each_batch(batches, workers, plan.variation), strict=True):
         for offset, shape in enumerate(shapes):
             if missing[start + offset]:
                 write_mesh(folder / names[start + offset], Mesh(shape, template.mesh.triangles, template.mesh.colors))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, finite, floats
 from inface.errors import ConvergenceError
 from inface.measurement import cranial_measures
 from inface.synthetic.controls import Controls, smoothstep
@@ -44,9 +45,9 @@ class Deformity:
         unit, least, most, usual = DEFORMITIES[self.name]
         if self.severity is None:
             object.__setattr__(self, "severity", usual)
-        if not least <= float(self.severity or 0) <= most:
+        if not (isinstance(self.severity, int | float | np.number) and least <= self.severity <= most):
             raise ValueError(
-                f"{self.name}: expected a severity from {least:g} to {most:g} ({unit}), got {self.severity}"
+                f"{self.name}: expected a severity from {least:g} to {most:g} ({unit}), got {self.severity!r}"
             )
         if self.side not in SIDES:
             raise ValueError(f"side: expected 'left' or 'right', got {self.side!r}")
@@ -64,15 +65,31 @@ def deformity_amounts(deformity: "str | Deformity | Mapping[str, float] | None")
         deformity = Deformity(deformity)
     if isinstance(deformity, Deformity):
         parts = [deformity]
+    elif not isinstance(deformity, Mapping):
+        raise ValueError(
+            "deformity: expected a name, a Deformity, a mapping of names to severities or None, "
+            f"got {type(deformity).__name__}"
+        )
     else:
-        parts = [
-            Deformity(name, abs(value) if name in _SIDED else value, SIDES[int(value < 0)])
-            for name, value in deformity.items()
-        ]
+        parts = []
+        for name, value in deformity.items():
+            right = name in _SIDED and isinstance(value, int | float | np.number) and value < 0
+            parts.append(Deformity(name, -value if right else value, "right" if right else "left"))
     for part in parts:
         sign = -1.0 if part.name in _SIDED and part.side == "right" else 1.0
         amounts[list(DEFORMITIES).index(part.name)] = sign * float(part.severity or 0)
     return amounts
+
+
+def check_amounts(amounts: ArrayLike) -> FloatArray:
+    """Amounts `(..., 4)` as floats; raises `ValueError` for a severity outside `DEFORMITIES`."""
+    out = finite("deformity amounts", floats("deformity amounts", amounts, (len(DEFORMITIES),)))
+    for k, (name, (unit, least, most, _)) in enumerate(DEFORMITIES.items()):
+        low, high = (-most if name in _SIDED else least), most
+        wrong = out[..., k][(out[..., k] < low) | (out[..., k] > high)]
+        if wrong.size:
+            raise ValueError(f"{name}: expected an amount from {low:g} to {high:g} ({unit}), got {wrong[0]:g}")
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,10 +148,10 @@ class Deformities:
         v, marks = self.template.mesh.vertices, self.template.landmarks
         n, g = v[marks["n"]], v[marks["g"]]
         across, height = np.abs(v[:, 0]), v[:, 1] - n[1]
-        front = smoothstep((v[:, 2] - 5) / 35) * smoothstep((height + 4) / 22) * smoothstep((90 - height) / 45)
+        front = smoothstep((v[:, 2] + 10) / 65) * smoothstep((height + 4) / 22) * smoothstep((90 - height) / 45)
         out = np.zeros_like(v)
-        out[:, 2] = front * (5.0 * np.exp(-((across / 11) ** 2)) - 7.0 * np.exp(-(((across - 42) / 20) ** 2)))
-        out[:, 0] = -front * 0.10 * v[:, 0]
+        out[:, 2] = front * (4.5 * np.exp(-((across / 14) ** 2)) - 8.0 * smoothstep((across - 4) / 52))
+        out[:, 0] = -front * 0.08 * v[:, 0]
         eyes = np.exp(-((height / 14) ** 2)) * smoothstep((v[:, 2] - 35) / 20)
         out[:, 0] -= 1.3 * eyes * np.tanh(v[:, 0] / 8)
         back = smoothstep((g[2] - 40 - v[:, 2]) / 50) * self._vault

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from inface._validate import BoolArray, FloatArray, IntArray
+from inface._validate import BoolArray, FloatArray, IntArray, finite, floats
 from inface.synthetic.controls import Controls
 from inface.synthetic.eyelids import closed_lids
 from inface.synthetic.handles import biharmonic
@@ -94,22 +95,38 @@ _POSES: Mapping[str, Mapping[str, tuple[float, float, float]]] = {
 
 
 def expression_weights(expression: str | Mapping[str, float]) -> FloatArray:
-    """Weights `(10,)` in the order of `UNITS` from a preset's name or a mapping of units to strengths in [0, 1].
+    """Weights `(10,)` in the order of `UNITS` from a preset's or unit's name, or a mapping of units to strengths.
+
+    A unit's name alone means strength 1.
 
     Raises `ValueError` for an unknown name (the message lists the known ones) or a strength outside [0, 1].
     """
     if isinstance(expression, str):
-        if expression not in PRESETS:
-            raise ValueError(f"no expression '{expression}'; there are: {', '.join(PRESETS)}")
-        expression = PRESETS[expression]
+        if expression not in PRESETS and expression not in UNITS:
+            presets, units = ", ".join(PRESETS), ", ".join(UNITS)
+            raise ValueError(f"no expression '{expression}'; there are the presets {presets} and the units {units}")
+        expression = PRESETS.get(expression, {expression: 1.0})
+    if not isinstance(expression, Mapping):
+        raise ValueError(
+            "expression: expected a name or a mapping of units to strengths such as {'smile': 0.8}, "
+            f"got {type(expression).__name__}"
+        )
     weights = np.zeros(len(UNITS))
     for name, weight in expression.items():
         if name not in UNITS:
             raise ValueError(f"no expression unit '{name}'; there are: {', '.join(UNITS)}")
-        if not 0 <= weight <= 1:
-            raise ValueError(f"expression '{name}': expected a strength from 0 to 1, got {weight}")
+        if not (isinstance(weight, int | float | np.number) and 0 <= weight <= 1):
+            raise ValueError(f"expression '{name}': expected a strength from 0 to 1, got {weight!r}")
         weights[UNITS.index(name)] = weight
     return weights
+
+
+def check_weights(weights: ArrayLike) -> FloatArray:
+    """Weights `(..., 10)` as floats; raises `ValueError` unless each is from 0 to 1."""
+    out = finite("expression weights", floats("expression weights", weights, (len(UNITS),)))
+    if out.size and (out.min() < 0 or out.max() > 1):
+        raise ValueError(f"expression weights: expected 0 to 1, got {out.min():g} to {out.max():g}")
+    return out
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,10 +13,10 @@ from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.synthetic.anthropometry import check_age, check_sex
 from inface.synthetic.controls import Controls
-from inface.synthetic.deformity import DEFORMITIES, Deformities, Deformity, deformity_amounts
-from inface.synthetic.expression import UNITS, Expressions, expression_weights
+from inface.synthetic.deformity import DEFORMITIES, Deformities, Deformity, check_amounts, deformity_amounts
+from inface.synthetic.expression import UNITS, Expressions, check_weights, expression_weights
 from inface.synthetic.growth import Growth
-from inface.synthetic.identity import Identity
+from inface.synthetic.identity import Identity, Variation
 from inface.synthetic.targets import Measured
 from inface.synthetic.template import template
 from inface.template import Template
@@ -27,11 +28,11 @@ _BATCH = 32
 class HeadMaker:
     """Everything that turns factors into shapes over one template; parts are computed at first use and kept.
 
-    `identity_options` go to `Identity` (kernels, amplitudes).
+    `variation`: how children differ (kernels, amplitudes), a `Variation` or a mapping of its attributes.
     """
 
     template: Template
-    identity_options: Mapping[str, object] | None = None
+    variation: Variation | Mapping[str, Any] | None = None
 
     @cached_property
     def controls(self) -> Controls:
@@ -53,7 +54,7 @@ class HeadMaker:
 
     @cached_property
     def identity(self) -> Identity:
-        return Identity(self.growth, **(self.identity_options or {}))  # type: ignore[arg-type]
+        return Identity(self.growth, Variation.of(self.variation))
 
     @cached_property
     def expressions(self) -> Expressions:
@@ -69,6 +70,13 @@ class HeadMaker:
         product = np.hstack([self.basis, self.identity.detail]).astype(np.float32)
         rest = self.template.mesh.vertices - self.basis @ self.controls.position
         return product, rest.astype(np.float32)
+
+    def varied(self, variation: Variation) -> "HeadMaker":
+        """A maker of children who differ otherwise; all that does not depend on it is shared."""
+        other = HeadMaker(self.template, variation)
+        shared = {name: getattr(self, name) for name in ("controls", "basis", "growth", "expressions", "deformities")}
+        other.__dict__.update(shared)
+        return other
 
     def shapes(
         self,
@@ -89,10 +97,16 @@ class HeadMaker:
         sexes = np.atleast_1d(np.asarray("" if sex is None else sex, dtype=np.str_))
         for name in np.unique(sexes):
             check_sex(str(name))
-        faces = np.atleast_2d(np.zeros(len(UNITS)) if expression is None else expression).astype(float)
-        forms = np.atleast_2d(np.zeros(len(DEFORMITIES)) if deformity is None else deformity).astype(float)
+        faces = np.atleast_2d(check_weights(np.zeros(len(UNITS)) if expression is None else expression))
+        forms = np.atleast_2d(check_amounts(np.zeros(len(DEFORMITIES)) if deformity is None else deformity))
         count = max(len(x) for x in (vectors, ages, sexes, faces, forms))
-        for name, x in (("identity", vectors), ("age", ages), ("sex", sexes), ("expression", faces)):
+        for name, x in (
+            ("identity", vectors),
+            ("age", ages),
+            ("sex", sexes),
+            ("expression", faces),
+            ("deformity", forms),
+        ):
             if len(x) not in (1, count):
                 raise ValueError(f"{name}: expected 1 or {count} rows, got {len(x)}")
         vectors, faces, forms = (np.broadcast_to(x, (count, x.shape[1])) for x in (vectors, faces, forms))
@@ -113,24 +127,35 @@ class HeadMaker:
         return self.expressions.apply(heads, points, faces)
 
 
-@cache
-def head_maker() -> HeadMaker:
-    """The maker of heads over the shipped template."""
-    return HeadMaker(template())
+def head_maker(variation: Variation | Mapping[str, Any] | None = None) -> HeadMaker:
+    """The maker of heads over the shipped template; the last few are kept."""
+    return _maker_of(Variation.of(variation))
+
+
+@lru_cache(maxsize=4)
+def _maker_of(variation: Variation) -> HeadMaker:
+    usual = Variation()
+    if variation == usual:
+        return HeadMaker(template(), variation)
+    return _maker_of(usual).varied(variation)
 
 
 def identity_vector(identity: int | ArrayLike | None, size: int) -> FloatArray:
     """An identity vector `(K,)`: drawn from a seed, given as it is, or zero (the mean child) for None."""
     if identity is None:
         return np.zeros(size)
-    if isinstance(identity, int | np.integer):
+    if isinstance(identity, int | np.integer) and not isinstance(identity, bool):
         if identity < 0:
             raise ValueError(f"identity: expected a seed of 0 or more, got {identity}")
         return np.random.default_rng([7, int(identity)]).standard_normal(size)
-    vector = finite("identity", floats("identity", identity, (size,)))
-    if vector.ndim != 1:
-        raise ValueError(f"identity: expected one vector of {size} numbers, got shape {vector.shape}")
-    return vector
+    try:
+        vector = np.asarray(identity, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"identity: expected a seed, {size} numbers or None, got {identity!r}") from None
+    if vector.shape != (size,) or isinstance(identity, bool):
+        got = f"shape {vector.shape}" if vector.ndim else repr(identity)
+        raise ValueError(f"identity: expected a seed (a whole number), {size} numbers or None, got {got}")
+    return finite("identity", vector)
 
 
 def head(
@@ -139,6 +164,8 @@ def head(
     identity: int | ArrayLike | None = 0,
     expression: str | Mapping[str, float] = "neutral",
     deformity: str | Deformity | Mapping[str, float] | None = None,
+    *,
+    variation: Variation | Mapping[str, Any] | None = None,
 ) -> Mesh:
     """One infant head as a mesh over the shipped template, with colours and landmarks, in mm.
 
@@ -146,13 +173,18 @@ def head(
         age: months, 0 to 36.
         sex: "male", "female" or None (both sexes' mean).
         identity: a seed, a vector of standard normal numbers, or None for the mean child.
-        expression: a preset ("crying", "smiling", ...) or weights of units, e.g. `{"smile": 0.8, "jaw_open": 0.3}`.
+        expression: a preset ("crying", "smiling", ...), a unit's name (at strength 1), or weights of units, e.g.
+            `{"smile": 0.8, "jaw_open": 0.3}`.
         deformity: a name, a `Deformity(name, severity, side)`, a mapping of names to severities, or None.
+        variation: kernels and amplitudes of what makes children differ, e.g. `{"asymmetry": 0, "skew": 0}`; None: the
+            usual ones, see `Variation`.
 
     Raises:
         ValueError: an age outside 0-36 months, an unknown name (the message lists the known), an impossible severity.
     """
-    maker = head_maker()
+    maker = head_maker(variation)
+    if np.ndim(age):
+        raise ValueError(f"age: expected one age in months, got an array of shape {np.shape(age)}; see shapes_for")
     vertices = maker.shapes(
         identity_vector(identity, maker.identity.size),
         check_age(age),

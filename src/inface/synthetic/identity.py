@@ -7,12 +7,13 @@ The vector does not depend on age: the same child at another age has the same pl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, finite, floats
 from inface.synthetic import anthropometry
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import smoothstep, spread_points
@@ -44,8 +45,8 @@ SMOOTH_KERNELS = ((1.1, 60.0), (0.75, 30.0))  # (amplitude, length) in mm, over 
 FACE_KERNEL = (0.65, 13.0)  # the same, in the face and at the ears only
 ASYMMETRY = 0.3  # the odd fields' amplitude over the even ones'
 # Natural skew of the vault: standard deviation in mm by which one side lies forward (and the other back), far from the
-# midline. Working value, unverified: it gives healthy children a mean absolute CVAI of 1.7 %; nine of ten stay below
-# the 3.5 % at which clinics begin to grade.
+# midline. Working value, unverified: healthy children get a mean absolute CVAI of 2.1 % at birth and 1.7 % at 36 months
+# (the head grows, the skew does not); 17 to 7 % of them exceed the 3.5 % from which clinics grade.
 SKEW = 2.5
 _SUPPORT, _MODES = 360, 60
 _NOT_DRAWN = ("n-gn", "li-gn", "t-gn", "back depth")  # these follow from others: nose, lips and chin; vault and face
@@ -60,23 +61,60 @@ def measure_loadings() -> FloatArray:
     return np.hstack([common, np.diag(np.sqrt(own))])
 
 
-@dataclass(frozen=True, eq=False)
-class Identity:
-    """The identity space over one template's growth; kernels and amplitudes are arguments.
+@dataclass(frozen=True)
+class Variation:
+    """How children differ: kernels and amplitudes.
 
     Attributes:
-        growth: the means.
+        measures: how far the drawn measures stray from their means, in their published standard deviations.
         kernels: (amplitude, length) pairs in mm of the smooth detail over the whole head.
         face_kernel: the same for the face and the ears alone.
-        asymmetry: amplitude of the odd part over the even part.
+        asymmetry: amplitude of the detail's odd part over its even part.
         skew: amplitude in mm of the vault's natural skew (the left half forward, the right half back, or the reverse).
     """
 
-    growth: Growth
+    measures: float = 1.0
     kernels: tuple[tuple[float, float], ...] = SMOOTH_KERNELS
     face_kernel: tuple[float, float] = FACE_KERNEL
     asymmetry: float = ASYMMETRY
     skew: float = SKEW
+
+    def __post_init__(self) -> None:
+        for name in ("measures", "asymmetry", "skew"):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise ValueError(f"variation: expected '{name}' of 0 or more, got {getattr(self, name)!r}")
+        for name in ("kernels", "face_kernel"):
+            pairs = np.atleast_2d(finite(name, floats(name, getattr(self, name), (2,))))
+            if (pairs[:, 0] < 0).any() or (pairs[:, 1] <= 0).any():
+                raise ValueError(f"variation: expected '{name}' as (amplitude of 0 or more, length above 0) in mm")
+            value = tuple((float(amplitude), float(length)) for amplitude, length in pairs)
+            object.__setattr__(self, name, value if name == "kernels" else value[0])
+
+    @classmethod
+    def of(cls, variation: "Variation | Mapping[str, Any] | None") -> "Variation":
+        """The variation itself, one from a mapping of its attributes, or the usual one for None.
+
+        Raises `ValueError` for an unknown name (the message lists the known ones) or an impossible value.
+        """
+        if variation is None:
+            return cls()
+        if isinstance(variation, cls):
+            return variation
+        if not isinstance(variation, Mapping):
+            raise ValueError(f"variation: expected a Variation or a mapping, got {type(variation).__name__}")
+        known = [one.name for one in fields(cls)]
+        unknown = [name for name in variation if name not in known]
+        if unknown:
+            raise ValueError(f"variation: no '{unknown[0]}'; there are: {', '.join(known)}")
+        return cls(**variation)
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """The identity space over one template's growth; `variation` holds kernels and amplitudes."""
+
+    growth: Growth
+    variation: Variation = field(default_factory=Variation)
 
     @cached_property
     def loadings(self) -> FloatArray:
@@ -110,21 +148,21 @@ class Identity:
         def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
             square = ((a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T).clip(0)
             out = np.zeros_like(square)
-            for s, length in self.kernels:
+            for s, length in self.variation.kernels:
                 out += s**2 * np.exp(-square / (2 * length**2))
-            s, length = self.face_kernel
+            s, length = self.variation.face_kernel
             return out + np.outer(fine(a), fine(b)) * s**2 * np.exp(-square / (2 * length**2))
 
         inner, crossed = kernel(support, support), kernel(support, support * flip)
         outer, outer_crossed = kernel(vertices, support), kernel(vertices, support * flip)
-        fields = []
+        parts = []
         for sign in (1, -1):  # [rasmussen2006, Nystroem]: eigenvectors on the support, carried to every vertex
             values, vectors = np.linalg.eigh((inner + sign * crossed) / 2)
             order = values.argsort()[::-1][:_MODES]
-            fields.append((outer + sign * outer_crossed) / 2 @ vectors[:, order] / np.sqrt(values[order].clip(1e-9)))
+            parts.append((outer + sign * outer_crossed) / 2 @ vectors[:, order] / np.sqrt(values[order].clip(1e-9)))
         mirror = self.growth.template.mirror
         assert mirror is not None
-        even, odd = ((f + sign * f[mirror]) / 2 for f, sign in zip(fields, (1, -1), strict=True))
+        even, odd = ((f + sign * f[mirror]) / 2 for f, sign in zip(parts, (1, -1), strict=True))
         above_neck = smoothstep((vertices[:, 1] + 50) / 70)
         odd[:, -1] = np.tanh(vertices[:, 0] / 40) * above_neck * (1 - in_face(vertices))
         return np.hstack([even, odd])
@@ -133,14 +171,16 @@ class Identity:
         """`(N, 120, 3)`: weights of the scalar fields in each coordinate."""
         modes = self.detail.shape[1]
         weights = identity[:, self.loadings.shape[1] :].reshape(len(identity), modes, 3).copy()
-        weights[:, : modes // 2, 0] *= self.asymmetry  # x of a symmetric head is an odd field, y and z are even
-        weights[:, modes // 2 : -1, 1:] *= self.asymmetry
-        weights[:, -1] *= np.array([0, 0, self.skew])
+        weights[:, : modes // 2, 0] *= (
+            self.variation.asymmetry
+        )  # x of a symmetric head is an odd field, y and z are even
+        weights[:, modes // 2 : -1, 1:] *= self.variation.asymmetry
+        weights[:, -1] *= np.array([0, 0, self.variation.skew])
         return weights
 
     def scores(self, identity: FloatArray) -> FloatArray:
         """Standardised measures `(N, M)` of identity vectors `(N, K)`."""
-        return identity[:, : self.loadings.shape[1]] @ self.loadings.T
+        return self.variation.measures * identity[:, : self.loadings.shape[1]] @ self.loadings.T
 
     def wanted(self, identity: FloatArray, age: FloatArray, sex: np.ndarray, mean: FloatArray) -> FloatArray:
         """Target measures `(N, M)`: the mean head's `mean (N, M)` and the drawn deviations at that age."""

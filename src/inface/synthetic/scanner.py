@@ -81,15 +81,20 @@ def simulate_scan(
         holes: share of the seen surface lost to holes, 0 to 0.3.
         cap: a cloth cap, 1.5 to 5 mm thick with folds, on the cranium.
         hair: number of wisps of hair.
-        collar: a collar round the neck. `shoulders`: with the shoulders below.
+        collar: a collar round the neck; False also means no shoulders unless they are asked for.
+        shoulders: a collar with the shoulders below.
         islands: number of floating pieces.
 
     Raises:
         ValueError: a mesh without triangles or with NaN, an unknown unit or view, a number out of its range.
     """
+    if not isinstance(mesh, Mesh):
+        raise ValueError(f"mesh: expected an inface.Mesh, got {type(mesh).__name__}")
     points = finite("vertices of the head", mesh.vertices)
     if len(mesh.triangles) == 0:
         raise ValueError("mesh: expected triangles, got a bare point cloud; a camera sees surfaces only")
+    if pose is not None and not isinstance(pose, Similarity):
+        raise ValueError(f"pose: expected an inface.transforms.Similarity, got {type(pose).__name__}")
     if pose is not None and abs(pose.scale - 1) > 1e-9:
         raise ValueError(f"pose: expected a rigid motion (scale 1), got scale {pose.scale:g}; say the unit by unit=")
     draw = _Draws(seed)
@@ -97,14 +102,18 @@ def simulate_scan(
     if unit not in UNITS:
         raise ValueError(f"unit: expected one of {', '.join(UNITS)}, got '{unit}'")
     views = views if views is not None else str(draw("views").choice(list(VIEWS), p=[0.3, 0.3, 0.4]))
-    count = int(vertices if vertices is not None else round(20000 * 4.5 ** draw("vertices").random()))
+    count = int(vertices if vertices is not None else round(26000 * 3.4 ** draw("vertices").random()))
     noise = _within("noise", noise, 0.0, 2.0, draw("noise").uniform(0.1, 0.3))
     holes = _within("holes", holes, 0.0, 0.3, draw("holes").uniform(0.01, 0.05))
     cap = bool(draw("cap").random() < 0.4 if cap is None else cap)
     hair = int(draw("hair").integers(0, 9) if hair is None else hair)
-    shoulders = bool(draw("shoulders").random() < 0.3 if shoulders is None else shoulders)
+    if shoulders is None:
+        shoulders = collar is not False and bool(draw("shoulders").random() < 0.3)
     collar = bool(draw("collar").random() < 0.2 or shoulders) if collar is None else bool(collar or shoulders)
     islands = int(draw("islands").integers(0, 7) if islands is None else islands)
+    for name, number in (("hair", hair), ("islands", islands)):
+        if not 0 <= number <= 100:
+            raise ValueError(f"{name}: expected a number from 0 to 100, got {number}")
     if count < 500:
         raise ValueError(f"vertices: expected at least 500, got {count}")
     directions = _directions(views, draw("cameras"))

@@ -10,7 +10,6 @@ from typing import Any
 _WHERE = {
     "animate": "inface.viewer.animations",
     "show": "inface.viewer.app",
-    "show_model": "inface.viewer.app",
     "view": "inface.viewer.app",
     "Panel": "inface.viewer.page",
     "render": "inface.viewer.pictures",

@@ -15,7 +15,8 @@ from inface.models import MorphableModel
 from inface.viewer import scene as scenes
 from inface.viewer.controls import Controls
 from inface.viewer.scene import Scene
-from inface.viewer.session import Session, ViserScreen
+from inface.viewer.screen import ViserScreen
+from inface.viewer.session import Session
 from inface.viewer.surfaces import Meshes, named
 from inface.viewer.workbench import Partner, Workbench
 
@@ -61,6 +62,10 @@ class Window:
         session = self.sessions.pop(client.client_id, None)
         if session is not None:
             session.close()
+
+    def controls(self, session: Session) -> Controls:
+        """The panel of a session."""
+        return next(c for number, c in self._controls.items() if self.sessions.get(number) is session)
 
     def stop(self) -> None:
         """Stop serving; the port is free afterwards."""
@@ -129,11 +134,6 @@ def view(
 def show(meshes: Meshes, **options: Any) -> Window:
     """Show meshes in the browser; for the options see `view`."""
     return view(None, meshes, **options)
-
-
-def show_model(model: MorphableModel, **options: Any) -> Window:
-    """Show a model with its sliders in the browser; for the options see `view`."""
-    return view(model, **options)
 
 
 def _server(host: str, port: int):

@@ -7,10 +7,11 @@ import numpy as np
 
 from inface._validate import FloatArray, floats
 
-# Even steps of two maps that the colour-blind can read: dark to light for sizes, blue over white to red for signs.
+# Even steps of two maps that the colour-blind can read: pale over orange to dark red for sizes, so that shape stays
+# visible where little happens; blue over white to red for signs.
 _SIZE = np.array(
-    [(68, 1, 84), (71, 44, 122), (59, 81, 139), (44, 113, 142), (33, 144, 141), (39, 173, 129), (92, 200, 99),
-     (170, 220, 50), (253, 231, 37)]
+    [(247, 244, 236), (254, 232, 180), (254, 204, 116), (253, 165, 75), (245, 118, 54), (224, 67, 43), (187, 26, 48),
+     (134, 10, 60), (82, 6, 61)]
 ) / 255.0  # fmt: skip
 _SIGN = np.array(
     [(33, 102, 172), (67, 147, 195), (146, 197, 222), (209, 229, 240), (247, 247, 247), (253, 219, 199),
@@ -26,7 +27,7 @@ class Legend:
     Attributes:
         label: what is shown, with its unit, such as "distance, mm".
         low, high: the numbers at both ends; numbers outside take the end's colour.
-        signed: True for blue-white-red about zero, False for dark to light.
+        signed: True for blue-white-red about zero, False for pale to dark.
     """
 
     label: str

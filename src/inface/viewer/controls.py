@@ -1,6 +1,5 @@
 """The panel of one browser: sliders, buttons and files around a `Session`."""
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,17 +9,15 @@ from typing import Any
 
 import numpy as np
 
-import inface
-from inface import codecs
 from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.viewer import scene as scenes
+from inface.viewer.saving import SAVE_FORMATS, Saving
 from inface.viewer.scene import Blend, Scene
 from inface.viewer.session import Session
 from inface.viewer.workbench import MODEL, RANGE
 
 MAX_UPLOAD = 200_000_000  # bytes of an uploaded file
-SAVE_FORMATS = (".ply", ".obj", ".stl", ".glb")
 _COLOURS = {
     "Own colours": "colour",
     "Clay": "clay",
@@ -430,58 +427,14 @@ class Controls:
 
     def _save_tab(self) -> None:
         gui = self.client.gui
+        save = Saving(self.client, self.session, self.model_name)
         if self.bench.model is not None:
             suffix = gui.add_dropdown("Format", SAVE_FORMATS)
-            self._button("Save mesh", lambda: self.save_mesh(suffix.value), "The shape as it is shown")
-        self._button("Save picture", self.save_picture, "What the view shows, as PNG")
+            self._button("Save mesh", lambda: save.save_mesh(suffix.value), "The shape as it is shown")
+        self._button("Save picture", save.save_picture, "What the view shows, as PNG")
         if self.bench.model is not None:
-            self._button("Save latent", self.save_latent, "The numbers behind the shape, as JSON")
-        self._button("Save scene", self.save_scene, "A file that `inface view` opens again")
-
-    def save_mesh(self, suffix: str) -> None:
-        """Send the shape as a mesh file."""
-        mesh = self.bench.mesh(self.session.scene)
-        if (drawing := self.session.drawing) is not None and drawing.legend is not None:
-            body = drawing.bodies[0]
-            mesh = mesh.with_colors(body.colors)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"shape{suffix}"
-            codecs.write_mesh(path, mesh)
-            self._send(path.name, path.read_bytes())
-
-    def save_picture(self) -> None:
-        """Send what the browser shows."""
-        camera = self.client.camera
-        height = camera.image_height or 720
-        shot = self.client.get_render(
-            height=height, width=camera.image_width or 1280, transport_format="png", timeout=20
-        )
-        from inface.viewer.pictures import png
-
-        self._send("picture.png", png(shot))
-
-    def save_latent(self) -> None:
-        """Send the latent with its meaning."""
-        model, shape = self.bench.model, self.session.scene.shape
-        assert model is not None and shape is not None
-        data = {
-            "model": self.model_name,
-            "model_hash": model.hash,
-            "latent": np.asarray(shape.latent, float).tolist(),
-            "blocks": {name: [block.start, block.stop] for name, block in model.blocks.items()},
-            "inface": inface.__version__,
-        }
-        if self.bench.months_range is not None:
-            data["months"] = self.bench.months(self.session.scene)
-        self._send("latent.json", json.dumps(data, indent=1).encode())
-
-    def save_scene(self) -> None:
-        """Send the whole scene."""
-        model_hash = self.bench.model.hash if self.bench.model is not None else ""
-        self._send("scene.json", scenes.to_json(self.session.scene, self.model_name, model_hash).encode())
-
-    def _send(self, name: str, content: bytes) -> None:
-        self.client.send_file_download(name, content, save_immediately=True)
+            self._button("Save latent", save.save_latent, "The numbers behind the shape, as JSON")
+        self._button("Save scene", save.save_scene, "A file that `inface view` opens again")
 
     def _commands(self) -> None:
         session = self.session

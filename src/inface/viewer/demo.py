@@ -110,12 +110,12 @@ def _neutralised(model: MorphableModel, seed: int) -> Panel:
 
 def _transferred(model: MorphableModel, seed: int) -> Panel:
     source = model.set_expression(_calm_child(model, seed + 4), "smiling")
-    others = [_calm_child(model, seed + 5 + i) for i in range(3)]
+    others = [_calm_child(model, seed + 5 + i) for i in range(2)]
     meshes: dict[str, Mesh] = {"source": source}
     for i, child in enumerate(others):
         meshes[f"child {i + 1}"] = child
         meshes[f"child {i + 1} smiling"] = model.transfer_expression(source, child, keep_detail=True)
-    return Panel("Transferred", "The first child's smile on three other children.", meshes)
+    return Panel("Transferred", "The first child's smile on two other children.", meshes)
 
 
 def _ages(model: MorphableModel, seed: int) -> Panel:

@@ -138,6 +138,7 @@ class SurfaceGlb:
         flat = np.asarray(triangles, "<u2" if vertex_count <= 65535 else "<u4").ravel()
         self._kind = 5123 if flat.itemsize == 2 else 5125
         self._corners = flat.tobytes() + b"\0" * (-flat.nbytes % 4)
+        self._sides = np.ascontiguousarray(np.asarray(triangles, np.intp).T)
         rows = np.asarray(triangles, np.int64).ravel()
         columns = np.repeat(np.arange(len(triangles)), 3)
         shape = (vertex_count, len(triangles))
@@ -147,14 +148,17 @@ class SurfaceGlb:
     def write(self, vertices: FloatArray, colors: FloatArray, opacity: float = 1.0) -> bytes:
         """The file for vertices `(V, 3)` and colours `(V, 3)` in [0, 1], with smooth normals."""
         points = np.ascontiguousarray(vertices, "<f4")
-        a, b, c = (points[self._triangles[:, k]] for k in range(3))
-        u, v = (b - a).T, (c - a).T
-        areas = np.stack([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]], 1)
-        normals = self._meeting @ areas
-        normals /= np.maximum(np.sqrt((normals * normals).sum(1)), 1e-20)[:, None]
-        parts = [points.tobytes(), normals.astype("<f4").tobytes(), self._linear(colors), self._corners]
+        x, y, z = np.ascontiguousarray(points.T)  # axis by axis, which is twice as fast as vertex by vertex
+        i, j, k = self._sides
+        ux, uy, uz = x[j] - x[i], y[j] - y[i], z[j] - z[i]
+        vx, vy, vz = x[k] - x[i], y[k] - y[i], z[k] - z[i]
+        nx, ny, nz = (self._meeting @ area for area in (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx))
+        size = np.maximum(np.sqrt(nx * nx + ny * ny + nz * nz), 1e-20)
+        normals = np.stack([nx / size, ny / size, nz / size], 1)
+        low, high = np.array([[x.min(), y.min(), z.min()], [x.max(), y.max(), z.max()]])
+        parts = [points.tobytes(), normals.astype("<f4", copy=False).tobytes(), self._linear(colors), self._corners]
         corners = (self._kind, "SCALAR", self._triangles.size)
-        return _glb(parts, len(points), corners, points.min(0), points.max(0), opacity)
+        return _glb(parts, len(points), corners, low, high, opacity)
 
     def _linear(self, colors: FloatArray) -> bytes:
         """Colours as glTF wants them: linear, four 16-bit numbers a vertex; kept while the array is the same."""

@@ -216,7 +216,11 @@ class Easel:
             self._surface = pv.PolyData.from_regular_faces(vertices, triangles)
             self._surface.point_data.active_normals = vertex_normals(vertices, triangles)
         self._shown = (triangles, mesh.colors)
-        shown: dict[str, Any] = {"ambient": 0.5 if self._even else 0.34, "diffuse": 0.8, "specular_power": 20}
+        shown: dict[str, Any] = {
+            "ambient": 0.45 if self._even else 0.34,
+            "diffuse": 0.6 if self._even else 0.8,
+            "specular_power": 20,
+        }
         shown |= {"specular": 0.02 if self._even else 0.06, "point_size": 4.0, "smooth_shading": False}
         if self._coloured and mesh.colors is not None:
             shown |= {"scalars": np.round(mesh.colors * 255).astype(np.uint8), "rgb": True}

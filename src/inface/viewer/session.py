@@ -1,16 +1,15 @@
 """One browser's own state: its history, and a screen that is brought up to date with it."""
 
-import html
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from inface._validate import FloatArray, IntArray
+from inface._validate import FloatArray
 from inface.errors import InfaceError
-from inface.viewer.drawing import Body, Drawing, SurfaceGlb, draw_scene
+from inface.viewer.drawing import Drawing, draw_scene
 from inface.viewer.scene import History, Scene
 from inface.viewer.workbench import Workbench
 
@@ -164,169 +163,3 @@ def first_near_ray(vertices: FloatArray, origin: FloatArray, direction: FloatArr
     aside = np.linalg.norm(away - depth[:, None] * direction, axis=1)
     hit = np.flatnonzero((aside < width) & (depth > 0))
     return None if not len(hit) else vertices[hit[np.argmin(depth[hit])]]
-
-
-class ViserScreen:
-    """A `Screen` on one viser client: only what changed is sent."""
-
-    def __init__(self, client: Any, on_stroke: Callable[[FloatArray, FloatArray], None], legend: Any) -> None:
-        self._client = client
-        self._on_stroke = on_stroke
-        self._legend = legend
-        self._nodes: dict[str, tuple[Any, Body]] = {}
-        self._made = 0
-        self._writers: dict[str, tuple[IntArray, SurfaceGlb]] = {}
-        self._labels: dict[str, Any] = {}
-        self._dots: Any = None
-        self._line: tuple[Any, Any] | None = None
-
-    def draw(self, drawing: Drawing) -> bool:
-        """Show a drawing; True when colours per vertex were sent."""
-        heavy = False
-        wanted = {body.name for body in drawing.bodies}
-        for name in [name for name in self._nodes if name not in wanted]:
-            self._nodes.pop(name)[0].remove()
-            self._writers.pop(name, None)
-        for body in drawing.bodies:
-            heavy |= self._draw_body(body)
-        self._draw_labels(drawing)
-        self._draw_measure(drawing)
-        self._draw_legend(drawing)
-        self._client.flush()
-        return heavy
-
-    def tell(self, text: str, *, wrong: bool = False) -> None:
-        """A notification that leaves by itself."""
-        self._client.add_notification(
-            "Not done" if wrong else "inface",
-            text,
-            color="red" if wrong else "teal",
-            auto_close_seconds=12 if wrong else 6,
-        )
-
-    def _draw_body(self, body: Body) -> bool:
-        handle, old = self._nodes.get(body.name, (None, None))
-        coloured = body.colors is not None and not body.wireframe and len(body.triangles) > 0
-        if handle is not None and old is not None and _same_kind(old, body):
-            if not coloured:
-                if body.vertices is not old.vertices:
-                    handle.vertices = np.asarray(body.vertices, np.float32)
-            elif not (_equal(body.vertices, old.vertices) and _equal(body.colors, old.colors)):
-                handle.glb_data = self._glb(body)
-            else:
-                coloured = False
-            if body.offset != old.offset:
-                handle.position = body.offset
-            self._nodes[body.name] = (handle, body)
-            return coloured
-        if handle is not None:
-            handle.remove()
-        self._nodes[body.name] = (self._add(body, coloured), body)
-        return coloured
-
-    def _glb(self, body: Body) -> bytes:
-        """The body as a file with colours; what its triangles need is made once."""
-        kept = self._writers.get(body.name)
-        if kept is None or kept[0] is not body.triangles:
-            kept = self._writers[body.name] = (body.triangles, SurfaceGlb(body.triangles, len(body.vertices)))
-        assert body.colors is not None
-        return kept[1].write(body.vertices, body.colors, body.opacity)
-
-    def _add(self, body: Body, coloured: bool) -> Any:
-        self._made += 1  # a name of its own each time: a browser keeps the place of the last node of that name
-        scene, path = self._client.scene, f"/body_{self._made}"
-        if not len(body.triangles):
-            color = body.colors if body.colors is not None else body.tint
-            return scene.add_point_cloud(
-                path, np.asarray(body.vertices, np.float32), color, point_size=0.8, position=body.offset
-            )
-        if coloured:
-            handle = scene.add_glb(path, self._glb(body), position=body.offset, cast_shadow=False)
-        else:
-            handle = scene.add_mesh_simple(
-                path,
-                np.asarray(body.vertices, np.float32),
-                body.triangles,
-                color=(112, 122, 138) if body.wireframe else body.tint,
-                wireframe=body.wireframe,
-                opacity=body.opacity if body.opacity < 1 else None,
-                side="double",
-                position=body.offset,
-                cast_shadow=False,
-                receive_shadow=False,
-            )
-
-        def stroke(event: Any) -> None:
-            eye = np.asarray(event.client.camera.position)
-            self._on_stroke(eye, np.asarray(event.end_position) - eye)
-
-        def click(event: Any) -> None:
-            self._on_stroke(np.asarray(event.ray_origin), np.asarray(event.ray_direction))
-
-        handle.on_drag("left", modifier="shift")(stroke)
-        handle.on_click(modifier="shift")(click)
-        return handle
-
-    def _draw_labels(self, drawing: Drawing) -> None:
-        wanted = dict(drawing.labels)
-        points = np.array(list(wanted.values()), np.float32)
-        if self._dots is not None and (not len(points) or len(self._dots.points) != len(points)):
-            self._dots.remove()
-            self._dots = None
-        if self._dots is not None:
-            self._dots.points = points
-        elif len(points):
-            self._dots = self._client.scene.add_point_cloud(
-                "/landmark_dots", points, (194, 65, 12), point_size=1.6, point_shape="circle", precision="float32"
-            )
-        for name in [name for name in self._labels if name not in wanted]:
-            self._labels.pop(name).remove()
-        for name, point in wanted.items():
-            if name in self._labels:
-                self._labels[name].position = tuple(point)
-            else:
-                self._labels[name] = self._client.scene.add_label(
-                    f"/landmarks/{name}", name, position=tuple(point), font_screen_scale=0.7, anchor="center-left"
-                )
-
-    def _draw_measure(self, drawing: Drawing) -> None:
-        if self._line is not None:
-            for handle in self._line:
-                handle.remove()
-            self._line = None
-        if drawing.measured is None:
-            return
-        a, b, distance = drawing.measured
-        line = self._client.scene.add_line_segments(
-            "/measure/line", np.array([[a, b]], np.float32), (194, 65, 12), thickness=3.0, thickness_units="screen"
-        )
-        label = self._client.scene.add_label("/measure/label", f"{distance:.1f} mm", position=tuple((a + b) / 2))
-        self._line = (line, label)
-
-    def _draw_legend(self, drawing: Drawing) -> None:
-        key = drawing.legend
-        self._legend.visible = key is not None
-        if key is None:
-            return
-        ramp = ", ".join(key.steps)
-        ticks = "".join(f"<span>{tick}</span>" for tick in reversed(key.ticks))
-        self._legend.content = (
-            f'<div style="margin:4px 12px"><div style="font-size:13px">{html.escape(key.label)}</div>'
-            f'<div style="height:12px;border-radius:3px;background:linear-gradient(to right, {ramp})"></div>'
-            f'<div style="display:flex;justify-content:space-between;font-size:12px">{ticks}</div></div>'
-        )
-
-
-def _same_kind(old: Body, new: Body) -> bool:
-    """Whether the node on the screen can take the new body's numbers."""
-    return (
-        old.triangles is new.triangles
-        and len(old.triangles) > 0
-        and old.vertices.shape == new.vertices.shape
-        and (old.colors is None) == (new.colors is None)
-        and (old.tint, old.opacity, old.wireframe) == (new.tint, new.opacity, new.wireframe)
-    )
-
-
-def _equal(a: FloatArray | None, b: FloatArray | None) -> bool:
-    return a is b or (a is not None and b is not None and np.array_equal(a, b))

@@ -175,7 +175,8 @@ class Shaper {
   random() {
     this.remember(null);
     const seed = Math.max(0, Math.round(Number(this.seedBox.value) || 0)), draw = gaussian(seeded(seed));
-    for (let k = 0; k < this.latent.length; k++) this.latent[k] = this.mean[k] + this.std[k] * Math.max(-3, Math.min(3, draw()));
+    const [start, stop] = this.model.groups.identity || [0, this.latent.length];   // age and expression stay
+    for (let k = start; k < stop; k++) this.latent[k] = this.mean[k] + this.std[k] * Math.max(-3, Math.min(3, draw()));
     this.seedBox.value = seed + 1;
     this.page.caption.hidden = false;
     this.page.caption.textContent = `Random child, seed ${seed}.`;
