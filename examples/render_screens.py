@@ -59,7 +59,11 @@ def main(model_name: str = "disentangled", folder: str = "pictures") -> None:
         driver.save_screenshot(str(out / "viewer.png"))
         child = model.sample_meshes(1, seed=4)[0]
         session.act(lambda s: bench.open(bench.reset(s), "child", child)[0])
-        session.act(lambda s: bench.complete(bench.mark_region(s, "nose")).with_look(colours="uncertainty"))
+        session.act(
+            lambda s: bench.complete(bench.mark_region(s, "nose")).with_look(
+                colours="uncertainty", hidden=frozenset({"child"})
+            )
+        )
         window.controls(session).theme(True)
         time.sleep(2)
         driver.save_screenshot(str(out / "viewer_completion.png"))

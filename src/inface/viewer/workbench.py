@@ -89,10 +89,8 @@ class Workbench:
         return {} if self.model is None else self.model.template.regions
 
     def start(self) -> Scene:
-        """The mean shape, nothing opened."""
-        if self.model is None:
-            return Scene(None)
-        return Scene(Shape(np.array(self.model.latent_mean, float)))
+        """The mean shape with the neutral expression, nothing opened."""
+        return Scene(None) if self.model is None else Scene(Shape(self._rest))
 
     def restore(self, scene: Scene) -> Scene:
         """A scene from a file, checked against this model."""
@@ -112,6 +110,14 @@ class Workbench:
                 f"the scene file belongs to another model: expected {count} latent entries and {vertices} vertices"
             )
         return scene
+
+    @cached_property
+    def _rest(self) -> FloatArray:
+        """The mean latent with the neutral expression: where everything starts and is reset to."""
+        latent = np.array(self._model.latent_mean, float)
+        if self.presets:
+            latent[self._model.blocks["expression"]] = self.presets[NEUTRAL]
+        return latent
 
     # --- sliders
 
@@ -169,11 +175,10 @@ class Workbench:
 
     def reset(self, scene: Scene, group: str | None = None) -> Scene:
         """Back to the mean: one group of sliders, or everything that was made of the shape."""
-        model = self._model
         if group is None:
             return replace(scene, shape=self.start().shape)
         block = self.groups[group]
-        shape = scene.with_shape(latent=put(_shape(scene).latent, block, model.latent_mean[block]), seed=None)
+        shape = scene.with_shape(latent=put(_shape(scene).latent, block, self._rest[block]), seed=None)
         return shape.with_shape(blend=Blend()) if group == "expression" else shape
 
     # --- meshes

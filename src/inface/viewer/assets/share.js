@@ -68,7 +68,9 @@ class Shaper {
     const model = store.data.model;
     Object.assign(this, { store, page, model, mean: store.array(model.mean), std: store.array(model.std) });
     this.decoder = new Decoder(store, model);
-    this.latent = Float32Array.from(this.mean);
+    this.rest = Float32Array.from(this.mean);                  // the mean with the neutral expression
+    if (model.neutral) this.rest.set(model.neutral, model.groups.expression[0]);
+    this.latent = Float32Array.from(this.rest);
     this.past = []; this.future = [];
     this.body = { name: "", positions: this.decoder.decode(this.latent), topology: store.topologies[model.topology],
                   colors: model.colors ? store.array(model.colors) : null, landmarks: [] };
@@ -106,7 +108,7 @@ class Shaper {
     this.seedBox = element("input", { type: "number", value: 1, min: 0, step: 1, "aria-label": "Seed of the random child", style: "width:84px" });
     aside.append(
       element("div", { class: "buttons" }, this.undoButton, this.redoButton,
-        element("button", { onclick: () => { this.remember(null); this.latent.set(this.mean); this.refresh(); } }, "Reset all")),
+        element("button", { onclick: () => { this.remember(null); this.latent.set(this.rest); this.refresh(); } }, "Reset all")),
       element("div", { class: "buttons" }, element("button", { onclick: () => this.random() }, "Random child"), element("label", {}, "seed ", this.seedBox)));
     const order = ["age", "expression"].filter((name) => name in model.groups);   // the plainest first
     for (const name of [...order, ...Object.keys(model.groups).filter((name) => !order.includes(name))]) {
@@ -143,7 +145,7 @@ class Shaper {
     more.addEventListener("click", () => show(shown < rows.length ? Math.min(shown + 10, rows.length) : few));
     show(shown);
     aside.append(box, element("div", { class: "buttons" }, more, element("button", { onclick: () => {
-      this.remember(null); this.latent.set(this.mean.subarray(start, stop), start); this.refresh(); } }, `Reset ${name}`)));
+      this.remember(null); this.latent.set(this.rest.subarray(start, stop), start); this.refresh(); } }, `Reset ${name}`)));
   }
 
   presets(aside, start) {
