@@ -49,6 +49,7 @@ def test_one_broken_scan_is_in_the_way_of_none_and_the_doubtful_come_first(done,
     np.testing.assert_allclose(np.array(record["transform"])[3], [0, 0, 0, 1])
 
 
+@pytest.mark.slow
 def test_a_second_run_repeats_nothing_and_changed_settings_repeat_all(done, folder, model, monkeypatch):
     out, rows = done
     seen = []

@@ -121,7 +121,7 @@ def test_a_given_start_is_used_and_a_wrong_one_is_not_ok(scan, model):
         (Mesh(np.eye(3), [[0, 1, 2]]), "at least 100"),
         (Mesh(np.ones((500, 3)), []), "one place"),
         (Mesh(np.full((500, 3), np.nan), []), "0 points"),
-        (Mesh(np.random.default_rng(0).normal(size=(3000, 3)), []), ""),
+        pytest.param(Mesh(np.random.default_rng(0).normal(size=(3000, 3)), []), "", marks=pytest.mark.slow),
     ],
 )
 def test_what_is_no_scan_fails_in_words_and_raises_only_when_asked(bad, words, model):
