@@ -1,6 +1,6 @@
 """The animation of the README: random infants through expressions and ages.
 
-    python examples/teaser.py disentangled docs/pictures/teaser.webp
+    python examples/teaser.py disentangled docs/images/teaser.webp
 
 The suffix says the format: .webp, .gif or .mp4. Another storyboard: `inface animate MODEL --storyboard file.yaml`.
 """
