@@ -1,9 +1,8 @@
 """Screenshots of the viewer and of a shared page, at 1280 x 720 (needs the extras `viewer` and `dev`, and Chromium).
 
-    python examples/render_screens.py disentangled docs/pictures
+    python examples/render_screens.py disentangled docs/images
 
-writes `viewer.png` (a child, its age and expression), `viewer_completion.png` (a completed nose and how uncertain it
-is, dark) and `shared_page.png`.
+writes `viewer.png` (a child, its age and expression) and `shared_page.png`.
 """
 
 import shutil
@@ -57,16 +56,6 @@ def main(model_name: str = "disentangled", folder: str = "pictures") -> None:
             session.act(lambda s: bench.set_blend(s, Blend(end="smiling")))
         time.sleep(2)
         driver.save_screenshot(str(out / "viewer.png"))
-        child = model.sample_meshes(1, seed=4)[0]
-        session.act(lambda s: bench.open(bench.reset(s), "child", child)[0])
-        session.act(
-            lambda s: bench.complete(bench.mark_region(s, "nose")).with_look(
-                colours="uncertainty", hidden=frozenset({"child"})
-            )
-        )
-        window.controls(session).theme(True)
-        time.sleep(2)
-        driver.save_screenshot(str(out / "viewer_completion.png"))
         with tempfile.TemporaryDirectory() as place:
             page = Path(place) / "page.html"
             share(model, page)
