@@ -1,6 +1,5 @@
 """Small shaded pictures of meshes with numpy alone, and their PNG bytes: contact sheets need no graphics card."""
 
-import base64
 import struct
 import zlib
 
@@ -96,8 +95,3 @@ def png_bytes(image: NDArray[np.uint8]) -> bytes:
     rows = b"".join(b"\0" + image[i].tobytes() for i in range(height))
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows, 6)) + chunk(b"IEND", b"")
-
-
-def data_uri(image: NDArray[np.uint8]) -> str:
-    """The picture inside a page, as text."""
-    return "data:image/png;base64," + base64.b64encode(png_bytes(image)).decode()
