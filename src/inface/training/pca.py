@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import blas, eigh
 
-from inface._validate import FloatArray
+from inface._validate import BoolArray, FloatArray
 from inface.errors import ConvergenceError
 from inface.models.pca import PCAMorphableModel
 from inface.population import Population
@@ -44,6 +44,15 @@ class PrincipalComponents:
         """Coefficients `(..., k)` float64 of flattened shapes `(..., D)`."""
         return np.asarray((rows - self.mean).astype(self.components.dtype) @ self.components.T, np.float64)
 
+    def conditional(self, row: FloatArray, known: BoolArray) -> FloatArray:
+        """The most probable coefficients `(k,)` of a shape `(D,)` of which only the coordinates `known (D,)` are
+        known, what the modes leave out being noise of `noise_std` [tipping1999]."""
+        root = np.sqrt(self.eigenvalues)
+        part = self.components[:, known].astype(np.float64) * root[:, None]
+        noise = max(self.noise_std**2, 1e-9 * self.total_variance / len(self.mean))
+        system = part @ part.T + noise * np.eye(len(part))
+        return root * np.linalg.solve(system, part @ (row[known] - self.mean[known]))
+
     def expand(self, coefficients: FloatArray) -> FloatArray:
         """Flattened shapes `(..., D)` of coefficients `(..., k)`."""
         return coefficients.astype(self.components.dtype) @ self.components + self.mean
@@ -65,11 +74,13 @@ def fit_pca(
     is smaller): float32 products of blocks for float32 shapes, summed in float64. "randomised" reads a stack row by row
     in a few passes and needs memory independent of N [halko2011]; "auto" takes it above 8,192 shapes. Shapes may be a
     memory map. Vertices that are NaN are estimated by expectation maximisation; `population.weight` weighs the shapes.
-    Mean colours are those of the template, or the mean of the factor "colors" where the population has it.
+    Mean colours are those of the template, or the mean of the factor "colors" where the population has it. Shapes
+    whose `split` is "test" are left out.
 
     Raises:
         ValueError: fewer than two shapes, all shapes equal, too many components, a vertex no shape knows.
     """
+    population = training_part(population)
     rows = population.shapes.reshape(len(population), -1)
     fit = principal_components(rows, components, population.weight, method=method, seed=seed)
     noise_std = fit.noise_std if noise == "auto" else float(noise)
@@ -95,6 +106,16 @@ def fit_pca(
             "method": f"PCA, {len(fit.eigenvalues)} modes, {100 * kept:.2f} % of the variance",
         },
     )
+
+
+def training_part(population: Population) -> Population:
+    """The population without the shapes whose `split` is "test"; refuses one that has no others."""
+    if population.split is None or not (population.split == "test").any():
+        return population
+    kept = population.split != "test"
+    if not kept.any():
+        raise ValueError("every shape has the split 'test', so there is none to train on; mark some 'train'")
+    return population.subset(kept)
 
 
 def principal_components(
@@ -309,15 +330,10 @@ def _expectation_maximisation(
     incomplete = np.flatnonzero(~known.all(1))
     for _ in range(rounds):
         fit = _exact(filled, wanted, weights)
-        scaled = fit.components * np.sqrt(fit.eigenvalues)[:, None].astype(fit.components.dtype)
-        noise = max(fit.noise_std**2, 1e-9 * fit.total_variance / rows.shape[1])
         moved = 0.0
         for i in incomplete:
-            seen, hidden = known[i], ~known[i]
-            part = scaled[:, seen].astype(np.float64)
-            system = part @ part.T + noise * np.eye(len(part))
-            code = np.linalg.solve(system, part @ (filled[i, seen] - fit.mean[seen]))
-            new = fit.mean[hidden] + code @ scaled[:, hidden]
+            hidden = ~known[i]
+            new = fit.mean[hidden] + fit.conditional(filled[i], known[i]) @ fit.components[:, hidden]
             moved += float(((new - filled[i, hidden]) ** 2).sum())
             filled[i, hidden] = new
         if moved <= tolerance**2 * (~known).sum():
