@@ -125,7 +125,7 @@ def test_what_cannot_be_disentangled_is_refused_in_a_sentence(population):
         fit_linear(single, SMALL)
     with pytest.raises(ValueError, match="blocks: expected widths"):
         fit_linear(population, {"identity": 5, "age": 1})
-    with pytest.raises(ValueError, match="at most 20 codes a block .* narrower"):
+    with pytest.raises(ValueError, match=r"at most 20 codes a block .* narrower"):
         fit_linear(population, BLOCKS, span=20)
 
 
