@@ -1,5 +1,6 @@
 """Principal components of a population: exact by the Gram matrix, randomised out of core, EM for missing vertices."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from scipy.linalg import blas, eigh
 from inface._validate import BoolArray, FloatArray
 from inface.errors import ConvergenceError
 from inface.models.pca import PCAMorphableModel
-from inface.population import Population
+from inface.population import Population, empty_stack
 
 SLAB_BYTES = 32 * 2**20
 EXACT_LIMIT = 8192
@@ -136,11 +137,11 @@ def principal_components(
     weights = _normalised(weights, count)
     if method == "auto":
         method = "exact" if min(count, dimension) <= EXACT_LIMIT else "randomised"
-    if _has_nan(rows):
-        return _expectation_maximisation(rows, wanted, weights)
-    if method == "randomised":
-        return _randomised(rows, wanted, weights, seed)
-    return _exact(rows, wanted, weights)
+
+    def solve(full: FloatArray) -> PrincipalComponents:
+        return _randomised(full, wanted, weights, seed) if method == "randomised" else _exact(full, wanted, weights)
+
+    return _expectation_maximisation(rows, weights, solve) if _has_nan(rows) else solve(rows)
 
 
 def _wanted(components: int | float, most: int) -> int | float:
@@ -163,9 +164,14 @@ def _normalised(weights: FloatArray | None, count: int) -> FloatArray:
     return weights / weights.sum()
 
 
-def _has_nan(rows: FloatArray) -> bool:
+def _blocks(rows: FloatArray) -> list[slice]:
+    """Slices of whole rows, about `SLAB_BYTES` each."""
     step = max(1, SLAB_BYTES // rows[:1].nbytes)
-    return any(np.isnan(rows[i : i + step]).any() for i in range(0, len(rows), step))
+    return [slice(i, min(i + step, len(rows))) for i in range(0, len(rows), step)]
+
+
+def _has_nan(rows: FloatArray) -> bool:
+    return any(np.isnan(rows[block]).any() for block in _blocks(rows))
 
 
 def _work_dtype(rows: FloatArray) -> Any:
@@ -272,17 +278,16 @@ def _randomised(
     """Subspace iteration that reads the rows a block at a time, started from randomly chosen shapes [halko2011].
 
     One pass for mean and total variance, then passes that each apply the covariance once, until the kept eigenvalues
-    are settled to 1e-8 of the largest. Memory is a few `(D, width)` arrays, whatever N is.
+    are settled to 1e-8 of the largest (5e-7 for float32 shapes). Memory is a few `(D, width)` arrays, whatever N is.
     """
     count, dimension = rows.shape
     dtype = _work_dtype(rows)
     width = min(dimension, count, (wanted + max(20, wanted // 4)) if isinstance(wanted, int) else largest)
-    step = max(1, SLAB_BYTES // (dimension * np.dtype(dtype).itemsize))
-    blocks = [slice(i, min(i + step, count)) for i in range(0, count, step)]
+    blocks = _blocks(rows)
     origin = np.asarray(rows[0], np.float64)
     shift, square = np.zeros(dimension), 0.0
     for block in blocks:
-        part = (rows[block] - origin).astype(dtype)
+        part = np.subtract(rows[block], origin.astype(dtype), dtype=dtype)
         shift += weights[block] @ part
         square += float(weights[block] @ np.einsum("nd,nd->n", part, part, dtype=np.float64))
     mean = origin + shift
@@ -290,14 +295,17 @@ def _randomised(
     chosen = np.sort(np.random.default_rng(seed).choice(count, width, replace=False))
     basis = np.linalg.qr((rows[chosen] - mean).T.astype(dtype))[0]
     before = np.zeros(width)
+    settled = max(1e-8, 4 * np.finfo(dtype).eps)  # float32 products never settle further
+    center, root = mean.astype(dtype), np.sqrt(weights / _freedom(weights)).astype(dtype)
     for _ in range(passes):
         image = np.zeros((dimension, width))
         for block in blocks:
-            part = ((rows[block] - mean) * np.sqrt(weights[block] / _freedom(weights))[:, None]).astype(dtype)
+            part = np.subtract(rows[block], center, dtype=dtype)
+            part *= root[block, None]
             image += part.T @ (part @ basis)
         values, rotation = _top(basis.T @ image, width)
         keep = _keep(values, total, wanted, count - 1, mean, dtype)
-        if np.abs(values - before)[:keep].max() <= 1e-8 * values[0]:
+        if np.abs(values - before)[:keep].max() <= settled * values[0]:
             if isinstance(wanted, float) and values[:keep].sum() < wanted * total * (1 - 1e-6) and keep == width:
                 raise ValueError(
                     f"components: {width} modes reach {values.sum() / total:.3f} of the variance, less than {wanted}; "
@@ -313,29 +321,42 @@ def _randomised(
 
 
 def _expectation_maximisation(
-    rows: FloatArray, wanted: int | float, weights: FloatArray, *, rounds: int = 200, tolerance: float = 1e-3
+    rows: FloatArray,
+    weights: FloatArray,
+    solve: Callable[[FloatArray], PrincipalComponents],
+    *,
+    rounds: int = 200,
+    tolerance: float = 1e-3,
 ) -> PrincipalComponents:
     """Fill missing coordinates with their expectation given the known ones, refit, repeat [josse2012].
 
     The expectation is the posterior mean under the modes and the discarded variance as noise. It settles when no filled
-    coordinate moves by more than `tolerance` mm (root mean square).
+    coordinate moves by more than `tolerance` mm (root mean square). The filled copy of a large stack lies on disk.
     """
-    known = np.isfinite(rows)
-    if not known.any(0).all():
-        missing = int((~known.any(0)).reshape(-1, 3).any(1).sum())
+    blocks = _blocks(rows)
+    total, weight = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    incomplete: list[int] = []
+    holes = 0
+    for block in blocks:
+        known = np.isfinite(rows[block])
+        total += weights[block] @ np.where(known, rows[block], 0)
+        weight += weights[block] @ known
+        incomplete += (block.start + np.flatnonzero(~known.all(1))).tolist()
+        holes += int((~known).sum())
+    if not (weight > 0).all():
+        missing = int((weight == 0).reshape(-1, 3).any(1).sum())
         raise ValueError(f"{missing} vertices are missing in every shape, so they cannot be modelled; cut them away")
-    filled = np.where(known, rows, 0).astype(_work_dtype(rows))
-    start = (weights @ filled) / (weights @ known)
-    filled[~known] = np.broadcast_to(start, rows.shape)[~known]
-    incomplete = np.flatnonzero(~known.all(1))
+    filled = empty_stack(rows.shape, _work_dtype(rows))
+    for block in blocks:
+        filled[block] = np.where(np.isfinite(rows[block]), rows[block], total / weight)
     for _ in range(rounds):
-        fit = _exact(filled, wanted, weights)
+        fit = solve(filled)
         moved = 0.0
         for i in incomplete:
-            hidden = ~known[i]
-            new = fit.mean[hidden] + fit.conditional(filled[i], known[i]) @ fit.components[:, hidden]
-            moved += float(((new - filled[i, hidden]) ** 2).sum())
-            filled[i, hidden] = new
-        if moved <= tolerance**2 * (~known).sum():
-            return _exact(filled, wanted, weights)
+            known = np.isfinite(rows[i])
+            new = fit.mean[~known] + fit.conditional(filled[i], known) @ fit.components[:, ~known]
+            moved += float(((new - filled[i, ~known]) ** 2).sum())
+            filled[i, ~known] = new
+        if moved <= tolerance**2 * holes:
+            return solve(filled)
     raise ConvergenceError(f"the missing vertices did not settle in {rounds} rounds; ask for fewer modes")
