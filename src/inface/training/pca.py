@@ -196,9 +196,10 @@ def _keep(values: FloatArray, total: float, wanted: int | float, rank: int, mean
 
 
 def _signed(components: FloatArray) -> FloatArray:
-    """Each row with its largest entry positive, so that a refit gives the same signs."""
-    largest = np.abs(components).argmax(1)
-    return components * np.sign(components[np.arange(len(components)), largest])[:, None]
+    """Each row with its largest entry positive, so that a refit gives the same signs; in place."""
+    for row in components:
+        row *= np.sign(row[np.abs(row).argmax()])
+    return components
 
 
 def _orthonormal(components: FloatArray) -> FloatArray:
@@ -220,7 +221,7 @@ def _exact(rows: FloatArray, wanted: int | float, weights: FloatArray) -> Princi
     dtype = _work_dtype(rows)
     mean = np.empty(dimension)
     root = np.sqrt(weights).astype(dtype)[:, None]
-    width = max(1, min(dimension, SLAB_BYTES // (count * np.dtype(dtype).itemsize)))
+    width = max(1, min(dimension, SLAB_BYTES // 4 // (count * np.dtype(dtype).itemsize)))
     slabs = [slice(i, min(i + width, dimension)) for i in range(0, dimension, width)]
 
     def centred(slab: slice) -> FloatArray:
@@ -268,7 +269,8 @@ def _top(matrix: FloatArray, wanted: int | float) -> tuple[FloatArray, FloatArra
     """Eigenvalues, descending, and eigenvectors of a symmetric matrix of which the upper triangle is filled."""
     size = len(matrix)
     subset = (size - wanted, size - 1) if isinstance(wanted, int) and wanted < size else None
-    values, vectors = eigh(matrix, lower=False, subset_by_index=subset, overwrite_a=True, check_finite=False)
+    # the transpose of a C-ordered matrix is what Fortran wants: no copy is made
+    values, vectors = eigh(matrix.T, lower=True, subset_by_index=subset, overwrite_a=True, check_finite=False)
     return values[::-1], vectors[:, ::-1]
 
 
