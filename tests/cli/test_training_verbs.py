@@ -9,6 +9,7 @@ import pytest
 
 import inface as package
 from inface import Mesh
+from inface.evaluation import ModelEditor, edit_errors, synthetic_truth
 from inface.synthetic import cohort, head
 
 
@@ -82,6 +83,27 @@ def test_linear_says_what_a_folder_cannot_teach_and_what_is_odd(inface, folder, 
     assert "no ages" in err and "warning: 1 meshes of the folder stand in no row" in err and ".py" not in err
     code, _, err = inface("train", "linear", folder, "-o", tmp_path / "m.h5")
     assert code == 1 and "narrower blocks" in err
+
+
+def test_a_synthetic_folder_is_measured_against_its_truth(inface, folder, tmp_path):
+    out = tmp_path / "m.h5"
+    inface("train", "linear", folder, "-o", out, "--identity", 4, "--expression", 3)
+    whole = tmp_path / "whole"
+    shutil.copytree(folder, whole)
+    text = (whole / "manifest.csv").read_text()
+    (whole / "manifest.csv").write_text(text.replace(",test", ",").replace(",train", ","))
+    code, text, err = inface("evaluate", out, whole, "--json")
+    assert code == 0, err
+    got = {(f["group"], f["name"]): f["value"] for f in json.loads(text)["figures"]}
+    memory = cohort(subjects=9, scans_per_subject=3, seed=4)
+    truth = synthetic_truth(memory)
+    errors = {e.name: e for e in edit_errors(ModelEditor(package.load_model(out)), memory, truth, np.arange(9))}
+    for name in ("neutralise", "transfer", "age"):  # the head is held by the skull there, by all of it here
+        assert 0.5 < got[f"{name}, head", "doing nothing"] / errors[name].nothing["head"].mean() < 1.6
+        assert got[f"{name}, head", "plain"] > 0
+    (whole / "child-00000_0.ply").write_bytes((whole / "child-00001_0.ply").read_bytes())
+    code, _, err = inface("evaluate", out, whole)
+    assert code == 1 and "are not those that the population's factors describe" in err
 
 
 def test_only_scans_marked_test_are_measured(inface, folder, tmp_path):

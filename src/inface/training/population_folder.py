@@ -1,6 +1,7 @@
 """A folder of registered meshes as a `Population`: read, checked, aligned."""
 
 import hashlib
+import json
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inface._validate import FloatArray
 from inface.codecs import MeshData, read_mesh
@@ -54,7 +56,8 @@ def load_population(
 
     Args:
         folder: meshes in any format that keeps vertex order, and optionally `manifest.csv` (columns: see
-            `manifest.read_manifest`; what is missing limits what can be trained).
+            `manifest.read_manifest`; what is missing limits what can be trained). The `factors.json` of a synthetic
+            cohort is read too.
         template: landmarks, regions and mirror pairs of the topology; None takes the first mesh alone.
         unit: of the files; shapes come out in mm.
         align: rigid generalised Procrustes, size kept. The pose is that of the template, or of the first mesh.
@@ -116,6 +119,7 @@ def load_population(
         weight=manifest.weight,
         split=manifest.split,
         name=np.array([p.name for p in files]),
+        factors=_factors(folder, files),
     )
     _report(inspect(population))
     _warn_of_table(manifest, population)
@@ -295,6 +299,24 @@ def _report(findings: Findings) -> None:
         names = ", ".join(f"{name} (z {z:.0f})" for name, z in findings.outliers[:10])
         more = f" and {len(findings.outliers) - 10} more" if len(findings.outliers) > 10 else ""
         warnings.warn(f"far from the others: {names}{more}; look at them", PopulationWarning, stacklevel=3)
+
+
+def _factors(folder: Path, files: list[Path]) -> dict[str, NDArray]:
+    """What `inface synth cohort` knows of each scan (`factors.json`): truth for `inface.evaluate`."""
+    path = folder / "factors.json"
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        scans = [record["scans"][file.name] for file in files]
+        out = {name: np.array([scan[name] for scan in scans]) for name in ("expression_weights", "deformity")}
+        out["identity"] = np.array([record["identity"][scan["subject"]] for scan in scans])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"'{path}': expected the factors of every scan, as `inface synth cohort` writes them ({error!r}); "
+            "remove it if the meshes are others"
+        ) from None
+    return out
 
 
 def _warn_of_table(manifest: Manifest, population: Population) -> None:
