@@ -150,6 +150,24 @@ def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, t
     assert page.count("<svg") >= 3 and "http" not in page
 
 
+def test_what_is_not_measured_is_said(tmp_path, test, model):
+    few = replace(test.subset(slice(0, 24)), age_months=None, neutral=None, factors={})
+    result = evaluate(model, few, hidden_regions=[], samples=5)
+    words = "\n".join(result.notes)
+    for part in ("no regions", "every scan has its age", "which faces are neutral", "true shapes are known"):
+        assert part in words and part in result.table() and part in result.to_html()
+    assert json.loads(result.to_json())["not measured"] == list(result.notes)
+    result = evaluate(model, test.subset(slice(0, 24)), truth=lambda *_: test.shapes[:24], samples=5, completed=2)
+    assert "scans to learn from, fewer than 20" in "\n".join(result.notes)
+
+
+def test_a_probe_of_twenty_scans_always_has_some_to_stop_at():
+    random = np.random.default_rng(0)
+    codes = random.standard_normal((60, 2))
+    for seed in range(30):
+        network_r2(codes[:20], codes[:20, 0], codes[20:], codes[20:, 0], hidden=2, seed=seed)
+
+
 def test_pca_has_compactness_and_no_leakage(train, test):
     result = evaluate(fit_pca(train, 12), test, hidden_regions=["face"], samples=5, completed=2)
     assert result["compactness", "10 modes"].value <= 1

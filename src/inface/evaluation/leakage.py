@@ -45,10 +45,10 @@ def network_r2(
     x, y = (train - mean) / std, known.reshape(len(known), -1)
     center, scale = y.mean(0), y.std(0) + 1e-9
     y = (y - center) / scale
-    random = np.random.default_rng(seed)
-    aside = random.random(len(x)) < 0.1
-    if aside.sum() < 2 or (~aside).sum() < 2:
+    if len(x) < 20:
         raise ValueError(f"expected at least 20 scans to train a network on, got {len(x)}")
+    random = np.random.default_rng(seed)
+    aside = random.permutation(len(x)) < len(x) // 10
     width, columns = x.shape[1], y.shape[1]
     sizes = [(hidden, width), (hidden,), (columns, hidden), (columns,)]
     ends = np.cumsum([0] + [int(np.prod(s)) for s in sizes])
