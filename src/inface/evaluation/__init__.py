@@ -6,8 +6,8 @@ import numpy as np
 
 from inface._validate import FloatArray, IntArray
 from inface.evaluation.factors import EditError, Editor, ModelEditor, Truth, edit_errors, synthetic_truth
-from inface.evaluation.figures import Figure, mean_figure
-from inface.evaluation.leakage import network_r2, retrieval, ridge_r2
+from inface.evaluation.figures import Figure, mean_figure, r2_figure
+from inface.evaluation.leakage import hits, network, network_r2, retrieval, ridge, ridge_r2
 from inface.evaluation.report import Evaluation
 from inface.evaluation.shape import compactness, completion, generalisation, leave_one_out, specificity
 from inface.models import MorphableModel, PCAMorphableModel
@@ -150,24 +150,27 @@ def _leakage(
     if population.subject is None:
         notes.append("leakage: the population does not name its subjects")
         return []
-    codes, target = editor.encode(population.shapes), population
+    codes, target, children = editor.encode(population.shapes), population, population.subject
     if train is None:
         names = np.random.default_rng(seed).permutation(np.unique(population.subject))
         learn = np.isin(population.subject, names[: len(names) // 2])
         known, known_codes = population.subset(learn), codes[learn]
-        target, judged = population.subset(~learn), codes[~learn]
+        target, judged, children = population.subset(~learn), codes[~learn], children[~learn]
     else:
         known, known_codes, judged = train, editor.encode(train.shapes), codes
     out = []
 
     def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
-        if len(learnt) < 20 or not np.ptp(wanted) > 0:
-            few = f"{len(learnt)} scans to learn from, fewer than 20; give the training set (train=, --train)"
-            notes.append(f"leakage, {name}: {few if len(learnt) < 20 else 'it is the same in all scans'}")
+        fewest = min(len(learnt), len(wanted))
+        if fewest < 20:
+            notes.append(f"leakage, {name}: {fewest} scans on one side, fewer than 20; give more, or the training set")
+            return
+        if not np.ptp(wanted) > 0:
+            notes.append(f"leakage, {name}: it is the same in all scans")
             return
         a, b = known_codes[:, block], judged[:, block]
-        out.append(Figure("leakage", f"{name}, ridge", ridge_r2(a, learnt, b, wanted), "R2"))
-        out.append(Figure("leakage", f"{name}, network", network_r2(a, learnt, b, wanted, seed=seed), "R2"))
+        for way, predicted in (("ridge", ridge(a, learnt, b)), ("network", network(a, learnt, b, seed=seed))):
+            out.append(r2_figure("leakage", f"{name}, {way}", predicted, wanted, children))
 
     ages = (known.age_months, target.age_months)
     if ages[0] is not None and ages[1] is not None and np.isfinite(ages[0]).all() and np.isfinite(ages[1]).all():
@@ -185,9 +188,9 @@ def _leakage(
         subjects = len(np.unique(population.subject))
         if subjects > 1 and len(population) > subjects:
             for name in ("identity", "expression"):
-                rate = retrieval(codes[:, model.blocks[name]], population.subject, seed=seed)
+                child, rate = hits(codes[:, model.blocks[name]], population.subject, seed=seed)
                 note = f"gallery of {subjects}, chance {1 / subjects:.3f}"
-                out.append(Figure("leakage", f"child from {name}, rank 1", rate, "rate", note=note))
+                out.append(mean_figure("leakage", f"child from {name}, rank 1", rate, child, unit="rate", note=note))
         else:
             notes.append("retrieval of children: no two children, or none with two scans")
     return out
