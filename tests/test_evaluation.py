@@ -168,6 +168,15 @@ def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, t
     assert page.count("<svg") >= 3 and "http" not in page
 
 
+def test_expressions_are_probed_by_what_both_sides_know(train, test, model):
+    bare = evaluate(
+        model, test, train=replace(train, factors={}), hidden_regions=[], samples=5, truth=lambda *_: test.shapes
+    )
+    both = evaluate(model, replace(test, factors={}), train=replace(train, factors={}), hidden_regions=[], samples=5)
+    name = ("leakage", "expression from expression, ridge")
+    assert bare[name].value == both[name].value > 0
+
+
 def test_what_is_not_measured_is_said(tmp_path, test, model):
     few = replace(test.subset(slice(0, 24)), age_months=None, neutral=None, factors={})
     result = evaluate(model, few, hidden_regions=[], samples=5)
