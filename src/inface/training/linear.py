@@ -12,7 +12,8 @@ from inface.models.base import ModelExtras
 from inface.models.compact import SkipNetwork, SpanModel
 from inface.population import Population
 from inface.training.pca import PrincipalComponents, principal_components, training_part
-from inface.training.twofactor import Growth, TwoFactor, fit_two_factor, solve_codes
+from inface.training.random_effects import fit_two_factor
+from inface.training.twofactor import Growth, TwoFactor, solve_codes
 
 BLOCKS = {"identity": 32, "expression": 64, "age": 1}
 
@@ -132,6 +133,7 @@ def linear_start(
         population.subject,
         months,
         span,
+        neutral=population.neutral,
         identity=blocks["identity"],
         expression=blocks["expression"],
     )

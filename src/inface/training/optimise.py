@@ -208,7 +208,7 @@ def _batches(factors: TwoFactor | None, coefficients, population: Population, sc
             return {"clean": _tensor(clean, where), "noisy": _tensor(noisy, where)}
 
         return plain
-    twins = Twins(coefficients, population.subject, known_ages(population), factors, scale)
+    twins = Twins(coefficients, population.subject, known_ages(population), population.neutral, factors, scale)
 
     def paired(random: np.random.Generator) -> dict[str, torch.Tensor]:
         batch = twins.draw(random, settings.batch)
