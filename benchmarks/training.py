@@ -28,8 +28,8 @@ from inface.training.linear import BLOCKS, finish, linear_start, project
 
 HERE = Path(__file__).parent
 SHUFFLED = {
-    "network, subjects as they are": {},
-    "network, subjects shuffled (the figures must collapse)": {"shuffled": True},
+    "network, subjects as they are": {"steps": 1000},
+    "network, subjects shuffled (the figures must collapse)": {"steps": 1000, "shuffled": True},
 }
 VARIANTS = {
     "network, seed 0 (shipped)": {},
