@@ -126,3 +126,14 @@ def test_scans_bring_their_truth(inface, tmp_path):
         (truth["truth"] > low - 0.02 * np.ptp(scan.vertices)) & (truth["truth"] < high + 0.02 * np.ptp(scan.vertices))
     ).all(1)
     assert inside[truth["seen"]].all()
+
+
+def test_an_autoencoder_of_a_small_folder(inface, folder, tmp_path):
+    pytest.importorskip("torch", reason="training needs PyTorch")
+    narrow = ("--identity", 4, "--expression", 3, "--steps", 3, "-o", tmp_path / "m.h5")
+    code, _, err = inface("train", "autoencoder", folder, *narrow)
+    assert code == 1 and "at least 10 subjects" in err and "validation=0" in err
+    code, _, err = inface("train", "autoencoder", folder, *narrow, "--validation", 0)
+    assert code == 0, err
+    record = json.loads((tmp_path / "m.json").read_text())
+    assert record["best_step"] == 3 and record["held_out_scans"] == 0

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +78,10 @@ def autoencoder(
     expression: ExpressionOption = 64,
     plain: Annotated[int | None, typer.Option(help="One block of this width: not disentangled.")] = None,
     linear_network: Annotated[bool, typer.Option("--linear", help="Linear networks, blocks re-projected.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps at most; by default those of the recipe.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the subjects held out to stop early; 0 for none.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="File to resume from and write to as it goes.")] = None,
     like: LikeOption = None,
@@ -93,7 +98,12 @@ def autoencoder(
     population = _population(folder, like, unit, workers)
     if plain is None:
         _say_limits(population)
-    settings = Settings()
+    recipe = Settings()
+    settings = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        validation=recipe.validation if validation is None else validation,
+    )
     with bar("train") as progress:
         trained = fit_autoencoder(
             population,
