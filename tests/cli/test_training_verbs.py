@@ -111,6 +111,8 @@ def test_only_scans_marked_test_are_measured(inface, folder, tmp_path):
     inface("train", "pca", folder, "-o", out, "--components", 5)
     code, text, err = inface("evaluate", out, folder, "--train", folder)
     assert code == 0 and "scans of 2 subjects" in text and "marked test are measured" in err, err
+    code, _, err = inface("evaluate", out, tmp_path / "none", "--out", out)
+    assert code == 1 and "name a folder" in err
     lone = package.load_model(out)
     assert lone.card["training"] == "21 shapes of 7 subjects"
 

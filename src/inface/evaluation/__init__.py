@@ -96,9 +96,7 @@ def evaluate(
         figures += _leakage(model, population, train, seed, notes)
         figures += _factors(model, population, truth, face, seed, notes)
     name = f"{type(model).__name__}, {len(model.latent)} codes"
-    described = f"{len(population)} held-out scans" + (
-        "" if subject is None else f" of {len(np.unique(subject))} subjects"
-    )
+    described = f"{len(population)} scans" + ("" if subject is None else f" of {len(np.unique(subject))} subjects")
     return Evaluation(name, described, figures, curves, notes)
 
 
@@ -167,7 +165,8 @@ def _leakage(
     def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
         fewest = min(len(learnt), len(wanted))
         if fewest < 20:
-            notes.append(f"leakage, {name}: {fewest} scans on one side, fewer than 20; give more, or the training set")
+            note = f"leakage: {fewest} scans on one side, fewer than 20; give more, or the training set"
+            notes.extend([] if note in notes else [note])
             return
         if not np.ptp(wanted) > 0:
             notes.append(f"leakage, {name}: it is the same in all scans")
