@@ -22,12 +22,12 @@ Losses = dict[str, Any]
 class LossWeights:
     """Weights of the losses; see `TwinLoss`. The age losses are in squared units of standardised log age."""
 
-    reconstruct: float = 3.0
-    twin: float = 4.0
+    reconstruct: float = 3.5
+    twin: float = 5.0
     swap: float = 0.5
     detail: float = 4.0
     pair: float = 4.0
-    consistent: float = 0.25
+    consistent: float = 0.2
     age: float = 10.0
     twin_age: float = 1.0
 
