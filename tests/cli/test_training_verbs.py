@@ -56,6 +56,14 @@ def test_train_pca_then_evaluate(inface, folder, tmp_path):
     assert (tmp_path / "report" / "evaluation.html").stat().st_size > 1000
 
 
+def test_mirror_images_double_a_folder(inface, folder, tmp_path):
+    code, _, err = inface("train", "pca", folder, "-o", tmp_path / "m.h5", "--mirrored", "--like", "pca")
+    assert code == 0, err
+    assert package.load_model(tmp_path / "m.h5").card["training"] == "42 shapes of 14 subjects"
+    code, _, err = inface("train", "pca", folder, "-o", tmp_path / "m.h5", "--mirrored")
+    assert code == 1 and "needs --like" in err
+
+
 def test_train_refuses_in_words(inface, folder, tmp_path):
     code, _, err = inface("train", "pca", tmp_path / "none", "-o", tmp_path / "m.h5")
     assert (code, "no folder" in err) == (1, True)

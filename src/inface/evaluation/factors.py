@@ -115,7 +115,7 @@ def synthetic_truth(population: Population) -> Truth:
             "the shapes are not those that the population's factors describe (another version of the generator, or "
             "meshes that were changed); remove the factors (factors.json)"
         )
-    mean = np.asarray(population.shapes, np.float64).mean(0)
+    mean = population.shapes.mean(0, dtype=np.float64)
 
     def aligned(identity_of: IntArray, expression_of: IntArray | None, months: FloatArray) -> FloatArray:
         return np.stack([procrustes(x, mean).apply(x) for x in made(identity_of, expression_of, months)])
