@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 EPOCHS, BATCH, CODES, HIDDEN = 8, 32, 97, (192, 192)
-RATES = {"span": (2e-3, 4e-3, 8e-3), "3V": (4e-4, 2e-4, 1e-4)}  # smaller and larger ones end higher
+RATES = {"span": (2e-3, 4e-3, 8e-3), "3V": (4e-4, 2e-4, 1e-4)}  # 2e-3 on 3V: 6.2 after 8 epochs
 
 
 def costs() -> dict:
