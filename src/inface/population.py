@@ -75,14 +75,15 @@ class Population:
         return Population(self.template, _chosen(self.shapes, index), **pick, factors=factors)
 
 
-def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int = MEMORY_LIMIT) -> NDArray[Any]:
-    """An array, or, where it would be larger than `limit` bytes, one in a temporary file that goes with it.
+def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int | None = None) -> NDArray[Any]:
+    """An array, or, where it would be larger than `limit` bytes (`MEMORY_LIMIT`), one in a temporary file that goes
+    with it.
 
     Raises:
         FileAccessError: the temporary folder has no room for it (a write beyond the room would end the process).
     """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if size <= limit:
+    if size <= (MEMORY_LIMIT if limit is None else limit):
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="inface-") as stream:
         try:
@@ -100,7 +101,7 @@ def _chosen(shapes: FloatArray, index) -> FloatArray:
     if not isinstance(shapes, np.memmap) or isinstance(index, slice):
         return shapes[index]
     rows = np.arange(len(shapes))[index]
-    out = empty_stack((len(rows), *shapes.shape[1:]), shapes.dtype, MEMORY_LIMIT)
+    out = empty_stack((len(rows), *shapes.shape[1:]), shapes.dtype)
     for i, row in enumerate(rows):
         out[i] = shapes[row]
     return out

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inface.mesh import Mesh
-from inface.population import Population
+from inface.population import Population, empty_stack
 from inface.template import Template
 from inface.training.pca import fit_pca, principal_components
 
@@ -103,6 +103,20 @@ def test_missing_vertices_are_recovered(method):
     truth = principal_components(rows, 12)
     np.testing.assert_allclose(fit.eigenvalues, truth.eigenvalues, rtol=0.02)
     assert np.abs(fit.mean - truth.mean).max() < 0.05
+
+
+def test_missing_vertices_of_a_large_stack_are_filled_on_disk(tmp_path, monkeypatch):
+    damaged = shapes(60, noise=0.01, dtype=np.float32).reshape(60, -1, 3)
+    damaged[np.random.default_rng(2).random(damaged.shape[:2]) < 0.1] = np.nan
+    np.save(tmp_path / "stack.npy", damaged.reshape(60, -1))
+    expected = principal_components(damaged.reshape(60, -1), 8)
+    made = []
+    monkeypatch.setattr("inface.population.MEMORY_LIMIT", 1000)
+    monkeypatch.setattr("inface.training.pca.SLAB_BYTES", 5000)
+    monkeypatch.setattr("inface.training.pca.empty_stack", lambda *a: made.append(empty_stack(*a)) or made[-1])
+    fit = principal_components(np.load(tmp_path / "stack.npy", mmap_mode="r"), 8)
+    assert isinstance(made[0], np.memmap)
+    np.testing.assert_allclose(fit.eigenvalues, expected.eigenvalues, rtol=1e-4)
 
 
 def test_model_keeps_noise_colours_and_round_trips():
