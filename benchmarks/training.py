@@ -1,6 +1,7 @@
 """Figures of training: errors against the truth, three seeds, variants, baselines, real faces, and costs.
 
     OMP_NUM_THREADS=1 python benchmarks/training.py cohort   # errors on held-out synthetic children (about 15 minutes)
+    OMP_NUM_THREADS=1 python benchmarks/training.py permutation   # the same with the children's names shuffled
     OMP_NUM_THREADS=1 python benchmarks/training.py real     # ICT faces, from INFACE_SHARED_DATA
     OMP_NUM_THREADS=1 python benchmarks/training.py cost     # epoch in the span, PCA against scikit-learn
 
@@ -26,6 +27,10 @@ from inface.training.embedded import SUBJECTS, training_cohort
 from inface.training.linear import BLOCKS, finish, linear_start, project
 
 HERE = Path(__file__).parent
+SHUFFLED = {
+    "network, subjects as they are": {"steps": 1000},
+    "network, subjects shuffled (the figures must collapse)": {"steps": 1000, "shuffled": True},
+}
 VARIANTS = {
     "network, seed 0 (shipped)": {},
     "network, seed 1": {"seed": 1},
@@ -136,14 +141,13 @@ def run_all(part, train, test, truth, face, variants) -> dict:
     return out
 
 
-def cohort_part(subjects: int, only: int | None) -> dict:
+def cohort_part(subjects: int, only: int | None = None, variants: dict | None = None) -> dict:
     """Held-out synthetic children."""
     population = training_cohort(subjects)
     train, test = (population.subset(population.split == s) for s in ("train", "test"))
     del population  # it is some gigabytes
     print(f"{len(train)} scans to train on, {len(test)} of {len(np.unique(test.subject))} children held out")
-    variants = {**VARIANTS, "shuffled subjects (the figures must collapse)": {"shuffled": True}}
-    variants = dict(list(variants.items())[:only])
+    variants = dict(list((VARIANTS if variants is None else variants).items())[:only])
     truth = _truths(synthetic_truth(test))
     return run_all("cohort", train, test, truth, train.template.regions["face"], variants)
 
@@ -195,12 +199,13 @@ def cost_part() -> dict:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("cohort", "real", "cost"))
+    parser.add_argument("part", choices=("cohort", "permutation", "real", "cost"))
     parser.add_argument("--subjects", type=int, default=SUBJECTS)
     parser.add_argument("--variants", type=int, default=None, help="only the first so many variants")
     chosen = parser.parse_args()
     result = {
         "cohort": lambda: cohort_part(chosen.subjects, chosen.variants),
+        "permutation": lambda: cohort_part(chosen.subjects, variants=SHUFFLED),
         "real": real_part,
         "cost": cost_part,
     }[chosen.part]()

@@ -90,7 +90,7 @@ def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: in
                 os.posix_fallocate(stream.fileno(), 0, size)
         except OSError as error:
             raise FileAccessError(
-                f"the shapes need {size / 2**30:.1f} GB in the temporary folder '{tempfile.gettempdir()}', which has "
+                f"the shapes need {size / 2**20:,.0f} MB in the temporary folder '{tempfile.gettempdir()}', which has "
                 "not so much room; set TMPDIR to a folder that has"
             ) from error
         return np.memmap(stream, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)

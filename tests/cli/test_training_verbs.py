@@ -56,6 +56,14 @@ def test_train_pca_then_evaluate(inface, folder, tmp_path):
     assert (tmp_path / "report" / "evaluation.html").stat().st_size > 1000
 
 
+def test_mirror_images_double_a_folder(inface, folder, tmp_path):
+    code, _, err = inface("train", "pca", folder, "-o", tmp_path / "m.h5", "--mirrored", "--like", "pca")
+    assert code == 0, err
+    assert package.load_model(tmp_path / "m.h5").card["training"] == "42 shapes of 14 subjects"
+    code, _, err = inface("train", "pca", folder, "-o", tmp_path / "m.h5", "--mirrored")
+    assert code == 1 and "needs --like" in err
+
+
 def test_train_refuses_in_words(inface, folder, tmp_path):
     code, _, err = inface("train", "pca", tmp_path / "none", "-o", tmp_path / "m.h5")
     assert (code, "no folder" in err) == (1, True)
@@ -111,6 +119,8 @@ def test_only_scans_marked_test_are_measured(inface, folder, tmp_path):
     inface("train", "pca", folder, "-o", out, "--components", 5)
     code, text, err = inface("evaluate", out, folder, "--train", folder)
     assert code == 0 and "scans of 2 subjects" in text and "marked test are measured" in err, err
+    code, _, err = inface("evaluate", out, tmp_path / "none", "--out", out)
+    assert code == 1 and "name a folder" in err
     lone = package.load_model(out)
     assert lone.card["training"] == "21 shapes of 7 subjects"
 
@@ -126,3 +136,14 @@ def test_scans_bring_their_truth(inface, tmp_path):
         (truth["truth"] > low - 0.02 * np.ptp(scan.vertices)) & (truth["truth"] < high + 0.02 * np.ptp(scan.vertices))
     ).all(1)
     assert inside[truth["seen"]].all()
+
+
+def test_an_autoencoder_of_a_small_folder(inface, folder, tmp_path):
+    pytest.importorskip("torch", reason="training needs PyTorch")
+    narrow = ("--identity", 4, "--expression", 3, "--steps", 3, "-o", tmp_path / "m.h5")
+    code, _, err = inface("train", "autoencoder", folder, *narrow)
+    assert code == 1 and "at least 10 subjects" in err and "validation=0" in err
+    code, _, err = inface("train", "autoencoder", folder, *narrow, "--validation", 0)
+    assert code == 0, err
+    record = json.loads((tmp_path / "m.json").read_text())
+    assert record["best_step"] == 3 and record["held_out_scans"] == 0

@@ -20,6 +20,7 @@ from inface.training.population_folder import (
     mirrored,
     split_by_subject,
 )
+from inface.transforms import procrustes
 
 
 @pytest.fixture
@@ -223,6 +224,17 @@ def test_damaged_tables_are_refused(tmp_path, world, change, sentence):
     encoded(folder, lambda text: change(text.replace("\r\n", "\n")))
     with pytest.raises(FormatError, match=sentence):
         load_population(folder)
+
+
+def test_alignment_of_many_is_that_of_each(world):
+    shapes = world.population(subjects=7, scans=3).shapes.astype(np.float64)
+    random = np.random.default_rng(0)
+    turns = np.linalg.qr(random.standard_normal((21, 3, 3)))[0]  # some of them mirror
+    turned = shapes @ turns + 5
+    mean = shapes.mean(0)
+    expected = np.stack([procrustes(s, mean).apply(s) for s in turned])
+    align_in_place(turned, mean, rounds=1)
+    np.testing.assert_allclose(turned, expected, atol=1e-9)
 
 
 def test_unknown_cells_are_unknown(tmp_path, world):

@@ -31,6 +31,8 @@ def evaluate(
     from inface.evaluation import evaluate as measure
     from inface.training.pca import training_part
 
+    if out is not None:
+        batch.Output.of(out, None, 2)  # made, or refused, before the work
     loaded = batch.load_model(model)
     held_out = read_population(folder, loaded.template, unit, workers)
     if held_out.split is not None and (held_out.split == "test").any():
@@ -40,6 +42,5 @@ def evaluate(
     result = measure(loaded, held_out, train=seen, seed=seed)
     typer.echo(result.to_json() if as_json else result.table())
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         result.save_json(out / "evaluation.json")
         result.save_html(out / "evaluation.html")

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ LikeOption = Annotated[
 UnitOption = Annotated[str, typer.Option(help="Unit of the files: mm, cm or m.")]
 IdentityOption = Annotated[int, typer.Option(min=1, help="Width of the identity block.")]
 ExpressionOption = Annotated[int, typer.Option(min=1, help="Width of the expression block.")]
+MirrorOption = Annotated[bool, typer.Option("--mirrored", help="Train on mirror images too (needs --like).")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads that read.")]
 
 
@@ -36,6 +38,7 @@ def pca(
     out: ModelOut = Path("model.h5"),
     components: Annotated[str, typer.Option(help="A number of modes, or a share of the variance below 1.")] = "0.98",
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -43,7 +46,7 @@ def pca(
     from inface.training import fit_pca
 
     _check_out(out)
-    model = fit_pca(_population(folder, like, unit, workers), components=_components(components))
+    model = fit_pca(_population(folder, like, unit, workers, mirrored), components=_components(components))
     model.save(out)
     typer.echo(f"{out}: {len(model.latent)} modes, noise {model.noise_std or 0:.3g} mm")
 
@@ -55,6 +58,7 @@ def linear(
     identity: IdentityOption = 32,
     expression: ExpressionOption = 64,
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -62,7 +66,7 @@ def linear(
     from inface.training import fit_linear
 
     _check_out(out)
-    population = _population(folder, like, unit, workers)
+    population = _population(folder, like, unit, workers, mirrored)
     _say_limits(population)
     model = fit_linear(population, {"identity": identity, "expression": expression, "age": 1})
     model.save(out)
@@ -77,9 +81,14 @@ def autoencoder(
     expression: ExpressionOption = 64,
     plain: Annotated[int | None, typer.Option(help="One block of this width: not disentangled.")] = None,
     linear_network: Annotated[bool, typer.Option("--linear", help="Linear networks, blocks re-projected.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps at most; by default those of the recipe.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the subjects held out to stop early; 0 for none.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="File to resume from and write to as it goes.")] = None,
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -90,10 +99,15 @@ def autoencoder(
         {"identity": identity, "expression": expression, "age": 1} if plain is None else plain
     )
     _check_out(out)
-    population = _population(folder, like, unit, workers)
+    population = _population(folder, like, unit, workers, mirrored)
     if plain is None:
         _say_limits(population)
-    settings = Settings()
+    recipe = Settings()
+    settings = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        validation=recipe.validation if validation is None else validation,
+    )
     with bar("train") as progress:
         trained = fit_autoencoder(
             population,
@@ -146,8 +160,14 @@ def _components(text: str) -> int | float:
         raise typer.BadParameter(f"--components {text}: expected a number of modes or a share such as 0.98") from None
 
 
-def _population(folder: Path, like: str | None, unit: str, workers: int | None):
-    return read_population(folder, None if like is None else batch.load_model(like).template, unit, workers)
+def _population(folder: Path, like: str | None, unit: str, workers: int | None, mirror: bool):
+    from inface.training.population_folder import mirrored
+
+    template = None if like is None else batch.load_model(like).template
+    if mirror and (template is None or template.mirror is None):
+        raise InfaceError("--mirrored needs --like with a model whose template knows its mirror pairs")
+    population = read_population(folder, template, unit, workers)
+    return mirrored(population) if mirror else population
 
 
 def read_population(folder: Path, template, unit: str, workers: int | None):

@@ -40,6 +40,7 @@ _PARTS = {
     "leak": "leaks",
     "nothing": "doing nothing",
 }
+LEARNT_FROM = 3000  # training scans, at most, that the probes learn from
 COMPLETION = "completion of a hidden region"
 HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
 
@@ -52,15 +53,16 @@ def evaluate(
     truth: Truth | None = None,
     hidden_regions: Sequence[str] | None = None,
     samples: int = 100,
-    completed: int = 20,
+    completed: int = 10,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a model on shapes it was not trained on.
 
     Args:
         population: held-out shapes; labels (`subject`, `age_months`, `expression`) add the figures that need them.
-        train: shapes to learn the leakage probes from, and that samples are compared with. None: the probes are
-            learnt on half of the held-out subjects and judged on the others, and samples compared with `population`.
+        train: shapes to learn the leakage probes from (3,000 of them at most), and that samples are compared with.
+            None: the probes are learnt on half of the held-out subjects and judged on the others, and samples compared
+            with `population`.
         truth: the true shapes for swapped factors; None takes the generator's where the population is synthetic.
         hidden_regions: regions of the template to hide and complete; None takes those of a fixed list that exist.
         samples, completed: drawn shapes for specificity, and scans to complete.
@@ -94,9 +96,7 @@ def evaluate(
         figures += _leakage(model, population, train, seed, notes)
         figures += _factors(model, population, truth, face, seed, notes)
     name = f"{type(model).__name__}, {len(model.latent)} codes"
-    described = f"{len(population)} held-out scans" + (
-        "" if subject is None else f" of {len(np.unique(subject))} subjects"
-    )
+    described = f"{len(population)} scans" + ("" if subject is None else f" of {len(np.unique(subject))} subjects")
     return Evaluation(name, described, figures, curves, notes)
 
 
@@ -157,13 +157,16 @@ def _leakage(
         known, known_codes = population.subset(learn), codes[learn]
         target, judged, children = population.subset(~learn), codes[~learn], children[~learn]
     else:
+        if len(train) > LEARNT_FROM:
+            train = train.subset(np.random.default_rng(seed).choice(len(train), LEARNT_FROM, replace=False))
         known, known_codes, judged = train, editor.encode(train.shapes), codes
     out = []
 
     def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
         fewest = min(len(learnt), len(wanted))
         if fewest < 20:
-            notes.append(f"leakage, {name}: {fewest} scans on one side, fewer than 20; give more, or the training set")
+            note = f"leakage: {fewest} scans on one side, fewer than 20; give more, or the training set"
+            notes.extend([] if note in notes else [note])
             return
         if not np.ptp(wanted) > 0:
             notes.append(f"leakage, {name}: it is the same in all scans")
@@ -179,10 +182,10 @@ def _leakage(
     else:
         notes.append("leakage of age: not every scan has its age")
     if "identity" in model.blocks and "expression" in model.blocks:
-        source, labels = _expression_labels(known), _expression_labels(target)
-        if source is not None and labels is not None:
+        labels = _expression_labels(known, target)
+        if labels is not None:
             for name in ("identity", "expression"):
-                probe(f"expression from {name}", model.blocks[name], source, labels)
+                probe(f"expression from {name}", model.blocks[name], *labels)
         else:
             notes.append("leakage of expression: the population does not say which faces are neutral")
         subjects = len(np.unique(population.subject))
@@ -196,13 +199,15 @@ def _leakage(
     return out
 
 
-def _expression_labels(population: Population) -> FloatArray | None:
-    """Known weights of expression units, or the labels as columns of 0 and 1."""
-    if "expression_weights" in population.factors:
-        return np.asarray(population.factors["expression_weights"], float)
-    if population.neutral is not None:
-        return np.asarray(population.neutral, float)[:, None]
-    return None
+def _expression_labels(known: Population, target: Population) -> tuple[FloatArray, FloatArray] | None:
+    """What both populations know of the expressions: weights of units, or 1 for neutral and 0 for others."""
+    if all("expression_weights" in p.factors for p in (known, target)):
+        weights = [np.asarray(p.factors["expression_weights"], float) for p in (known, target)]
+        if weights[0].shape[1] == weights[1].shape[1]:
+            return weights[0], weights[1]
+    if known.neutral is None or target.neutral is None:
+        return None
+    return known.neutral.astype(float)[:, None], target.neutral.astype(float)[:, None]
 
 
 def _factors(

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from inface._validate import FloatArray, IntArray
+from inface.evaluation.figures import distances
 from inface.models import MorphableModel
 from inface.population import Population
 from inface.synthetic import shapes_for
@@ -114,7 +115,7 @@ def synthetic_truth(population: Population) -> Truth:
             "the shapes are not those that the population's factors describe (another version of the generator, or "
             "meshes that were changed); remove the factors (factors.json)"
         )
-    mean = np.asarray(population.shapes, np.float64).mean(0)
+    mean = population.shapes.mean(0, dtype=np.float64)
 
     def aligned(identity_of: IntArray, expression_of: IntArray | None, months: FloatArray) -> FloatArray:
         return np.stack([procrustes(x, mean).apply(x) for x in made(identity_of, expression_of, months)])
@@ -185,5 +186,5 @@ def _other_child(population: Population, random: np.random.Generator) -> IntArra
 
 
 def _errors(got: FloatArray, wanted: FloatArray, face: IntArray) -> dict[str, FloatArray]:
-    distance = np.linalg.norm(np.asarray(got, np.float32) - np.asarray(wanted, np.float32), axis=2)
+    distance = distances(np.asarray(got, np.float32), np.asarray(wanted, np.float32))
     return {"head": distance.mean(1), "face": distance[:, face].mean(1) if len(face) else distance.mean(1)}

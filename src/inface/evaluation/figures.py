@@ -8,6 +8,12 @@ from numpy.typing import NDArray
 from inface._validate import FloatArray
 
 
+def distances(got: FloatArray, wanted: FloatArray) -> FloatArray:
+    """`(n, V)` distances of vertices of shapes `(n, V, 3)`; several times quicker than `numpy.linalg.norm`."""
+    away = got - wanted
+    return np.sqrt(np.einsum("nvc,nvc->nv", away, away))
+
+
 @dataclass(frozen=True)
 class Figure:
     """One number of an evaluation.

@@ -13,8 +13,8 @@ from inface.evaluation.figures import Figure
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%;table-layout:fixed;margin:.5rem 0 1.5rem}th:nth-child(1){width:34%}
-th:nth-child(2){width:11%;text-align:right}th:nth-child(3){width:9%}th:nth-child(4){width:20%}
+table{border-collapse:collapse;width:100%;table-layout:fixed;margin:.5rem 0 1.5rem}th:nth-child(1){width:30%}
+th:nth-child(2){width:10%;text-align:right}th:nth-child(3){width:7%}th:nth-child(4){width:20%}
 td,th{padding:.25rem .6rem;text-align:left;
 border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}h2{margin-top:2rem}
 svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif}small{color:#666}

@@ -45,7 +45,7 @@ def project(population: Population, span: int | PrincipalComponents) -> tuple[Fl
 
     Shapes with missing vertices (NaN) get their most probable coefficients given the vertices that are known.
     """
-    rows = population.shapes.reshape(len(population), -1)
+    rows = population.shapes.reshape(len(population), 3 * len(population.template.mesh.vertices))  # none may be there
     fit = span
     if not isinstance(fit, PrincipalComponents):
         fit = principal_components(rows, min(fit, len(rows) - 1, rows.shape[1]), population.weight)

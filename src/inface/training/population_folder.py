@@ -23,6 +23,7 @@ from inface.transforms import procrustes
 MIRRORED = " (mirrored)"
 _UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _COLUMNS = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
+_TOGETHER = 16  # shapes aligned at once
 _HEAD = (40.0, 400.0)  # mm, plausible largest extents of a face or head
 
 
@@ -85,15 +86,14 @@ def load_population(
     against = files[0].name if template is None else "the template"
     if template is None:
         template = Template(Mesh(first.vertices * _UNITS[unit], first.triangles))
-    wanted = (len(template.mesh.vertices), template.hash)
-    start = template.mesh.vertices
-    shapes = empty_stack((len(files), wanted[0], 3), limit=memory_limit)
-    colors = np.zeros((wanted[0], 3))
+    common, start = template, template.mesh.vertices
+    shapes = empty_stack((len(files), len(start), 3), limit=memory_limit)
+    colors = np.zeros((len(start), 3))
     coloured = 0
 
     def read(i: int) -> FloatArray | None:
         data = first if i == 0 else _mesh(files[i])
-        _check_topology(data, files[i], wanted, against)
+        _check_topology(data, files[i], common, against)
         _check_side(data.vertices, start, files[i], against)
         shapes[i] = data.vertices * _UNITS[unit]
         return data.colors
@@ -127,28 +127,43 @@ def load_population(
 
 
 def align_in_place(shapes: FloatArray, start: FloatArray, *, rounds: int = 10, tolerance: float = 1e-3) -> None:
-    """Rigid generalised Procrustes of shapes `(N, V, 3)`, one after the other, so that a stack on disk may be larger
-    than memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
+    """Rigid generalised Procrustes of shapes `(N, V, 3)`, a few at a time, so that a stack on disk may be larger than
+    memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
 
     Stops when the mean moves by less than `tolerance` mm.
     """
     mean: FloatArray = np.asarray(start, np.float64)
     for _ in range(rounds):
         total, known = np.zeros_like(mean), np.zeros((len(mean), 1))
-        for i in range(len(shapes)):
-            shape: FloatArray = np.asarray(shapes[i], np.float64)
-            seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
-            shape = procrustes(shape[seen], mean[seen]).apply(shape)
-            shapes[i] = shape
-            finite = np.isfinite(shape).all(1, keepdims=True)
-            total += np.where(finite, shape, 0)
-            known += finite
+        for lo in range(0, len(shapes), _TOGETHER):
+            block: FloatArray = np.asarray(shapes[lo : lo + _TOGETHER], np.float64)
+            finite = np.isfinite(block).all(2, keepdims=True)
+            if np.all(finite) and np.isfinite(mean).all():
+                block = _posed(block, mean)
+                total += block.sum(0)
+                known += len(block)
+            else:
+                for i, shape in enumerate(block):
+                    seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
+                    block[i] = procrustes(shape[seen], mean[seen]).apply(shape)
+                total += np.where(finite, block, 0).sum(0)
+                known += np.sum(finite, axis=0)
+            shapes[lo : lo + _TOGETHER] = block
         new = np.where(known > 0, total / np.maximum(known, 1), np.nan)
         seen = np.isfinite(new).all(1) & np.isfinite(mean).all(1)
         new = procrustes(new[seen], mean[seen]).apply(new)
         moved, mean = float(np.abs(new[seen] - mean[seen]).max()), new
         if moved < tolerance:
             return
+
+
+def _posed(shapes: FloatArray, target: FloatArray) -> FloatArray:
+    """`procrustes(shape, target).apply(shape)` of many complete shapes `(n, V, 3)` at once."""
+    center = target.mean(0)
+    around = shapes - shapes.mean(1, keepdims=True)
+    u, _, vt = np.linalg.svd((target - center).T @ around)
+    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    return around @ (u @ vt).transpose(0, 2, 1) + center
 
 
 def inspect(population: Population, *, limit: float = 6.0) -> Findings:
@@ -228,8 +243,8 @@ def _mesh(path: Path) -> MeshData:
     return data
 
 
-def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against: str) -> None:
-    count, name = wanted
+def _check_topology(data: MeshData, path: Path, template: Template, against: str) -> None:
+    count = len(template.mesh.vertices)
     if len(data.vertices) != count:
         raise CorrespondenceError(
             f"'{path.name}': {len(data.vertices)} vertices where {against} has {count}; all meshes of a folder must be "
@@ -237,8 +252,10 @@ def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against
         )
     if not np.isfinite(data.vertices).all(1).sum() >= 3:
         raise FormatError(f"'{path.name}': no vertex is known (all are NaN); leave it out")
-    if len(data.triangles) and topology_hash(count, data.triangles) != name:
-        turned = topology_hash(count, data.triangles[:, ::-1]) == name
+    if not len(data.triangles) or np.array_equal(data.triangles, template.mesh.triangles):
+        return
+    if topology_hash(count, data.triangles) != template.hash:
+        turned = topology_hash(count, data.triangles[:, ::-1]) == template.hash
         how = "turned inside out (reversed triangles, as of a mirror image)" if turned else "joined by other triangles"
         raise CorrespondenceError(
             f"'{path.name}': as many vertices as {against}, but {how}; it is not in correspondence"
@@ -247,6 +264,8 @@ def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against
 
 def _check_side(vertices: FloatArray, start: FloatArray, path: Path, against: str) -> None:
     """A mirror image fits far better once it is mirrored back; nothing rigid can turn it into the others."""
+    step = max(1, len(start) // 1000)  # some of the vertices tell it as well
+    vertices, start = vertices[::step], start[::step]
     known = np.isfinite(vertices).all(1) & np.isfinite(start).all(1)
     if known.sum() < 4:
         return
