@@ -35,10 +35,10 @@ VARIANTS = {
     "network, seed 0 (shipped)": {},
     "network, seed 1": {"seed": 1},
     "network, seed 2": {"seed": 2},
-    "expression codes held together ten times as much": {"consistent": 2.0, "reconstruct": 1.0},
     "neutral scans not marked": {"unmarked": True},
-    "1,500 children": {"children": 1500},
     "no losses of edits (detail, pair)": {"detail": 0.0, "pair": 0.0},
+    "expression codes held together ten times as much": {"consistent": 2.0, "reconstruct": 1.0},
+    "1,500 children": {"children": 1500},
     "linear networks, re-projected": {"linear": True},
     "reconstruction and age only": {"consistent": 0.0, "twin": 0.0, "swap": 0.0, "detail": 0.0, "pair": 0.0},
 }
@@ -88,13 +88,17 @@ def figures(editor, codes, train, test, truth, face) -> dict:
     return out
 
 
+def _write(part: str, result: dict) -> None:
+    (HERE / f"training_{part}.json").write_text(json.dumps(result, indent=1))
+
+
 def _say(name: str, row: dict) -> None:
     print(f"\n{name}")
     print("  " + "; ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
-def run_all(train, test, truth, face, variants) -> dict:
-    """Baselines and variants on one split; `truth` as for `edit_errors`."""
+def run_all(part, train, test, truth, face, variants) -> dict:
+    """Baselines and variants on one split, each written as soon as it is there; `truth` as for `edit_errors`."""
     coefficients, span = project(train, 200)
     out: dict = {}
     start = linear_start(coefficients, train, span, BLOCKS)
@@ -125,6 +129,7 @@ def run_all(train, test, truth, face, variants) -> dict:
         out[name] = figures(SpanEditor(model, span), model.encode(coefficients), train, test, truth, face)
         out[name] |= {"cpu seconds": round(seconds), "best step": trained.record["best_step"]}
         _say(name, out[name])
+        _write(part, out)
     residual = test.shapes.reshape(len(test), -1)
     for count in (32, 97):
         cut = span.project(residual)
@@ -140,10 +145,11 @@ def cohort_part(subjects: int, only: int | None = None, variants: dict | None = 
     """Held-out synthetic children."""
     population = training_cohort(subjects)
     train, test = (population.subset(population.split == s) for s in ("train", "test"))
+    del population  # it is some gigabytes
     print(f"{len(train)} scans to train on, {len(test)} of {len(np.unique(test.subject))} children held out")
     variants = dict(list((VARIANTS if variants is None else variants).items())[:only])
     truth = _truths(synthetic_truth(test))
-    return run_all(train, test, truth, population.template.regions["face"], variants)
+    return run_all("cohort", train, test, truth, train.template.regions["face"], variants)
 
 
 def real_part() -> dict:
@@ -177,7 +183,7 @@ def real_part() -> dict:
 
     face = data["fitting_vertices"]
     variants = {"network, seed 0": {}, "seed 1": {"seed": 1}, "seed 2": {"seed": 2}, "1,000 steps": {"steps": 1000}}
-    return run_all(train, test, truth, face, variants)
+    return run_all("real", train, test, truth, face, variants)
 
 
 def cost_part() -> dict:
@@ -203,7 +209,7 @@ def main() -> None:
         "real": real_part,
         "cost": cost_part,
     }[chosen.part]()
-    (HERE / f"training_{chosen.part}.json").write_text(json.dumps(result, indent=1))
+    _write(chosen.part, result)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from inface.models.autoencoder import AEMorphableModel
 from inface.models.compact import SkipNetwork, SpanModel
 from inface.population import Population
 from inface.training.linear import BLOCKS, LinearStart, finish, fold, linear_start, project
-from inface.training.pca import PrincipalComponents
+from inface.training.pca import PrincipalComponents, training_part
 
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -122,8 +122,7 @@ def fit_autoencoder(
     settings = settings or Settings()
     if linear:
         settings = replace(settings, hidden=())
-    if population.split is not None:
-        population = population.subset(population.split != "test")
+    population = training_part(population)
     plain = isinstance(blocks, (int, np.integer))
     widths: dict[str, int] = {"": int(blocks)} if plain else dict(blocks or BLOCKS)  # type: ignore[arg-type]
     train, held_out = _split(population, settings.validation, seed)
