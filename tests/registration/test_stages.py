@@ -1,5 +1,7 @@
 """Each stage used alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
@@ -8,6 +10,7 @@ from toy_head import PLAIN
 from inface.mesh import Mesh
 from inface.registration import Curve, register
 from inface.registration.clean import clean, unit_candidates
+from inface.registration.landmark_check import pull
 from inface.registration.model_fit import Target, fit_model
 from inface.registration.pictures import png_bytes, shade, view_rotation
 from inface.registration.pose import Pose, angle_between, even_rotations, find_poses, pose_from_landmarks, rotation_of
@@ -104,6 +107,31 @@ def test_the_fit_is_the_posterior(model, target, true_pose, scan):
     loose = fit_model(prior, target, true_pose, noise=5.0)
     assert np.trace(loose.covariance) > 3 * np.trace(fit.covariance)
     assert np.linalg.norm(loose.b) < np.linalg.norm(fit.b)  # nearer to the mean the less the data say
+
+
+def test_a_coarse_scan_says_less_than_its_points_are_many(model, target, true_pose):
+    """Points taken from the triangles of a coarse mesh are no new measurements: the fit is less sure of itself."""
+    prior = prior_of(model)
+    coarse = replace(target, density=0.2 * prior.usable.sum() / prior.area.sum())
+    sure, unsure = (fit_model(prior, t, true_pose, schedule=((None, 10.0, 3),)) for t in (target, coarse))
+    assert np.trace(unsure.covariance) > 2 * np.trace(sure.covariance)
+    dense = replace(target, density=5 * prior.usable.sum() / prior.area.sum())
+    same = fit_model(prior, dense, true_pose, schedule=((None, 10.0, 3),))
+    np.testing.assert_array_equal(same.b, sure.b)
+
+
+def test_landmarks_draw_the_skin_along_as_far_as_their_noise_deserves():
+    x = np.stack(np.meshgrid(np.arange(-50, 51, 5.0), np.arange(-50, 51, 5.0), [0.0]), -1).reshape(-1, 3)
+    at = int(np.linalg.norm(x, axis=1).argmin())
+    told = {at: x[at] + [1.0, 0, 0]}
+    moved = pull(x, told, noise=1.0, spread=1.0, reach=10.0) - x
+    assert 0.4 < moved[at, 0] < 0.5 and (moved[:, 1:] == 0).all()  # equal trust in model and landmark; a little robust
+    apart = np.linalg.norm(x - x[at], axis=1)
+    assert moved[apart == 10, 0] == pytest.approx(moved[at, 0] * np.exp(-0.5)) and moved[apart > 40, 0].max() < 1e-3
+    exact = pull(x, told, noise=0.01, spread=1.0, reach=10.0)
+    far = pull(x, {at: x[at] + [30.0, 0, 0]}, noise=1.0, spread=1.0, reach=10.0) - x
+    assert 0.85 < exact[at, 0] < 1.0 and far[at, 0] < 0.02 * 30  # what lies far off is believed less
+    assert pull(x, told, 1.0, 0.0, 10.0) is x
 
 
 def test_a_fit_starts_from_a_scale_by_its_size_mode(model, target, true_pose):

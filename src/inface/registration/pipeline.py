@@ -13,7 +13,7 @@ from inface.errors import ConvergenceError
 from inface.geometry.proximity import SurfaceIndex, nearest
 from inface.mesh import Mesh
 from inface.registration.clean import UNITS, CleanScan, clean, unit_candidates
-from inface.registration.landmark_check import CheckedLandmarks, check_landmarks, collect
+from inface.registration.landmark_check import CheckedLandmarks, check_landmarks, collect, pull
 from inface.registration.model_fit import ModelFit, Target, fit_model
 from inface.registration.pose import Pose, distinct, find_poses
 from inface.registration.prior import ShapePrior, prior_of
@@ -24,6 +24,7 @@ from inface.registration.verdict import Limits, judge
 from inface.transforms import Similarity
 
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
+PULL_REACH = 0.04  # of the model's size: how far about a landmark the skin follows it
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
 FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
@@ -37,6 +38,7 @@ class Settings:
         noise: least standard deviation of the scan's distances, mm. 0.02 for scans without noise.
         correlation: neighbouring distances are alike; each counts as one of this many.
         landmark_noise: standard deviation of given landmarks, mm.
+        landmark_beyond: how far, in mm, the skin may slide under given landmarks beyond what the model allows; 0: not.
         modes: use this many of the model's modes; None: all.
         refine: leave the model's space after the fit.
         levels: (stiffness, reach mm, steps) of the refinement.
@@ -53,6 +55,7 @@ class Settings:
     noise: float = 0.4
     correlation: float = 2.5
     landmark_noise: float = 2.0
+    landmark_beyond: float = 0.7
     modes: int | None = None
     refine: bool = True
     levels: tuple[tuple[float, float, int], ...] = LEVELS
@@ -202,6 +205,9 @@ class _Run:
         target, factor = best.target, UNITS[best.unit]
         moved = fit.vertices
         if settings.refine:
+            if settings.use_landmarks_in_fit:
+                beyond = settings.landmark_beyond
+                moved = pull(moved, checked.points, settings.landmark_noise, beyond, PULL_REACH * prior.size)
             moved = refine(
                 moved, prior.triangles, target, usable=self.usable, stiffness=self.stiffness(stiffness),
                 landmarks=checked.points if settings.hard_landmarks else None, hard_landmarks=True,
@@ -306,7 +312,9 @@ class _Run:
         return found
 
     def target(self, cleaned: CleanScan, unit: str) -> Target:
-        return Target.of(cleaned.points * UNITS[unit], cleaned.normals, cleaned.border, cleaned.weights)
+        factor = UNITS[unit]
+        density = len(cleaned.vertices) / (float(cleaned.weights.sum()) * factor**2)
+        return Target.of(cleaned.points * factor, cleaned.normals, cleaned.border, cleaned.weights, density=density)
 
     def quick(self, unit: str, target: Target, pose: Pose, checked: CheckedLandmarks) -> _Candidate:
         fit = self.fit_model(target, pose, None, QUICK, checked, 1200)
