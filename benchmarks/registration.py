@@ -101,6 +101,8 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
     skin[regions["mouth_inside"]] = False
     face = np.zeros_like(skin)
     face[regions["face"]] = True
+    mouth = np.zeros_like(skin)
+    mouth[np.concatenate([regions["lips"], regions["chin"]])] = True
     for seed in range(first, first + count):
         scan = strangers.scan(seed)
         given = {n: scan.truth[model.template.landmarks[n]] for n in LANDMARKS} if with_landmarks else None
@@ -117,6 +119,7 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
             shown = scan.seen & skin
             row |= {
                 "seen": error[shown].mean(), "p95": np.percentile(error[shown], 95), "face": error[shown & face].mean(),
+                "mouth": error[shown & skin & mouth].mean() if (shown & skin & mouth).any() else np.nan,
                 "all": error[skin].mean(), "fit_seen": fit[shown].mean(),
                 "flipped": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),
                 "right": bool(error[shown].mean() < 5), "unit_right": done.unit == scan.unit,
@@ -233,7 +236,21 @@ def mean_length(vectors: np.ndarray) -> float:
 
 
 def _line(row: dict) -> str:
-    keys = ("seen", "p95", "face", "all", "fit_seen", "score", "explained", "face_coverage", "gap", "sigma", "cpu")
+    keys = (
+        "seen",
+        "p95",
+        "face",
+        "mouth",
+        "all",
+        "fit_seen",
+        "score",
+        "explained",
+        "face_coverage",
+        "gap",
+        "sigma",
+        "worst_part",
+        "cpu",
+    )
     numbers = "  ".join(f"{k} {row[k]:.2f}" for k in keys if k in row)
     clothes = " cap" * row["cap"] + " shoulders" * row["shoulders"]
     return f"{row['seed']:4d} {row['verdict']:8s} {row['views']:8s}{clothes}  {numbers}"

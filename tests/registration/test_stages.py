@@ -15,7 +15,7 @@ from inface.registration.model_fit import Target, fit_model
 from inface.registration.pictures import png_bytes, shade, view_rotation
 from inface.registration.pose import Pose, angle_between, even_rotations, find_poses, pose_from_landmarks, rotation_of
 from inface.registration.prior import ShapePrior, prior_of, rms_radius
-from inface.registration.quality import measure_quality
+from inface.registration.quality import measure_quality, parts_off
 from inface.registration.refine import refine, stiffness_matrix, unfold
 from inface.registration.transfer import colors_to_model, landmarks_to_model, landmarks_to_scan
 from inface.synthetic.scanner import simulate_scan
@@ -237,6 +237,23 @@ def test_quality_falls_with_the_pose(model, target, true_pose, child):
     wrong = measure_quality(prior, target, true_pose.apply(child.vertices @ even_rotations(9)[4]))
     assert right.score < 0.2 < wrong.score and right.explained > 0.9 > wrong.explained
     assert right.face_coverage > 0.8
+
+
+def test_a_part_of_the_face_that_the_fit_misses_is_named(model, child):
+    """The refinement lays the skin on the scan everywhere; what the model missed below it is said all the same."""
+    chin = child.vertices[model.template.landmarks["gn"]]
+    bump = 6.0 * np.exp(-((child.vertices - chin) ** 2).sum(1) / (2 * 8**2))
+    away = child.vertices / np.linalg.norm(child.vertices, axis=1, keepdims=True)
+    done = register(Mesh(child.vertices + bump[:, None] * away, child.triangles), model)
+    assert done.verdict == "partial" and "mouth and chin" in done.reasons[0]
+    assert done.measures["mean_distance"] < 0.3 < 0.7 < done.measures["worst_part"]
+    usual = register(child, model)
+    assert usual.verdict == "ok" and usual.measures["worst_part"] < 0.2
+    prior = prior_of(model)
+    off = np.full(len(prior.mean), np.nan)
+    assert parts_off(prior, off) == {}  # nothing shown, nothing said
+    off[model.template.regions["chin"]] = 2.0
+    assert parts_off(prior, off) == {"mouth and chin": 2.0}
 
 
 def test_colours_and_landmarks_are_carried_both_ways(model, child):

@@ -17,7 +17,7 @@ from inface.registration.landmark_check import CheckedLandmarks, check_landmarks
 from inface.registration.model_fit import ModelFit, Target, fit_model
 from inface.registration.pose import Pose, distinct, find_poses
 from inface.registration.prior import ShapePrior, prior_of
-from inface.registration.quality import Quality, measure_quality
+from inface.registration.quality import Quality, measure_quality, parts_off
 from inface.registration.refine import LEVELS, Curve, refine
 from inface.registration.result import Registration, Stage
 from inface.registration.verdict import Limits, judge
@@ -200,6 +200,14 @@ class _Run:
             other_quality = measure_quality(other.prior, rival.target, other.vertices)
             if other_quality.score < quality.score:
                 best, fit, quality = rival, other, other_quality
+        parts = parts_off(prior, quality.off)
+        if max(parts.values(), default=0) > settings.limits.part:
+            # a mouth, say, that lost its way: from the shape found, which is right elsewhere, reach far once more
+            other = self.full(best, checked, fit)
+            other_quality = measure_quality(other.prior, best.target, other.vertices)
+            other_parts = parts_off(prior, other_quality.off)
+            if max(other_parts.values(), default=np.inf) < max(parts.values()):
+                fit, quality, parts = other, other_quality, other_parts
         self.done("model fit", {"score": quality.score, "sigma": fit.sigma, "modes": len(fit.b)})
 
         target, factor = best.target, UNITS[best.unit]
@@ -220,7 +228,7 @@ class _Run:
             self.done("refine", {"score": quality.score, "moved": float(np.abs(moved - fit.vertices).mean())})
         distance = _distances(cleaned, target, factor, moved, exact=quality.score < HOPELESS)
         extra = list(checked.doubts)
-        verdict, reasons = judge(quality, fit.sigma, fit.b, gap, settings.limits, extra)
+        verdict, reasons = judge(quality, fit.sigma, fit.b, gap, settings.limits, extra, parts)
         back = fit.pose
         model_vertices = (moved - back.translation) @ back.rotation
         transform = Similarity(back.rotation, back.translation / factor + cleaned.centre, 1 / factor)
@@ -230,6 +238,7 @@ class _Run:
             "face_coverage": quality.face_coverage, "counted": quality.counted, "cloth": quality.cloth,
             "gap": np.nan if gap is None else gap, "sigma": fit.sigma,
             "mahalanobis": float(fit.b @ fit.b / len(fit.b)), "largest": float(np.abs(fit.b).max()),
+            "worst_part": max(parts.values(), default=np.nan),
             "mean_distance": float(distance[support].mean()) if support.any() else np.nan,
         }  # fmt: skip
         self.done("report")
@@ -320,7 +329,10 @@ class _Run:
         fit = self.fit_model(target, pose, None, QUICK, checked, 1200)
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
-    def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
+    def full(self, candidate: _Candidate, checked: CheckedLandmarks, start: ModelFit | None = None) -> ModelFit:
+        if start is not None:
+            wide = self.fit_model(candidate.target, start.pose, start.b, WIDE, checked, 1200, correlation=10.0)
+            return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
         # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss
         wide = self.fit_model(candidate.target, candidate.fit.pose, None, WIDE, checked, 1200, correlation=100.0)
         return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
