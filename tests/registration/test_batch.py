@@ -20,7 +20,7 @@ from inface.registration.settings_file import read_settings, write_settings
 def folder(tmp_path_factory, scan):
     home = tmp_path_factory.mktemp("scans")
     scan.mesh.export(home / "anna.ply")
-    Mesh(np.random.default_rng(0).normal(size=(3000, 3)), []).export(home / "noise.ply")
+    Mesh(np.random.default_rng(0).normal(size=(90, 3)), []).export(home / "noise.ply")
     (home / "broken.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9\nend_header\n")
     return home
 
@@ -74,11 +74,12 @@ def test_a_second_run_repeats_nothing_and_changed_settings_repeat_all(done, fold
 def test_landmark_files_are_matched_by_exact_name(tmp_path, scan, model):
     scan.mesh.export(tmp_path / "anna.ply")
     truth = {name: scan.truth[i] for name, i in model.template.landmarks.items()}
+    quick = {"pictures": False, "settings": Settings(check_pose=False, refine=False)}
     write_landmark_file(tmp_path / "anna_2.csv", {name: p + 1 for name, p in truth.items()})
-    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, pictures=False)
+    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, **quick)
     assert rows[0]["verdict"] == "ok"
     write_landmark_file(tmp_path / "anna.pp", truth | {"prn": truth["prn"] + 0.08})
-    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, pictures=False)
+    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, **quick)
     assert "'prn'" in rows[0]["reasons"]
 
 
