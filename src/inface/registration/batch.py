@@ -142,7 +142,12 @@ def _start_worker(model: Any, folder: Path, options: Mapping[str, Any]) -> None:
     """The same in a process of its own, which ends when the one that started it is killed."""
     parent = parent_process()
     if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
     _start(model, folder, options)
 
 
@@ -176,7 +181,8 @@ def _one(path: str, key: str) -> dict[str, Any]:
             with atomic_write(folder / row["picture"]) as temporary:
                 temporary.write_bytes(png_bytes(picture(scan, done)))
     except Exception as error:  # one scan must not stop the others; the reason stands in its row
-        row["verdict"], row["reasons"] = "failed", f"{type(error).__name__}: {error}"
+        words = str(error) if isinstance(error, InfaceError) else f"{type(error).__name__}: {error}"
+        row["verdict"], row["reasons"] = "failed", words
     write_json(folder / f"{source.stem}.json", {"key": key, "row": row, **record})
     return row
 

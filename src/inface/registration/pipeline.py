@@ -26,6 +26,8 @@ from inface.transforms import Similarity
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
 PULL_REACH = 0.04  # of the model's size: how far about a landmark the skin follows it
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
+AGAIN = 3  # times a fit that is off in a part of the face is tried again
+WIDE_NOISE = 2.0  # mm
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
 FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
 
@@ -201,13 +203,16 @@ class _Run:
             if other_quality.score < quality.score:
                 best, fit, quality = rival, other, other_quality
         parts = parts_off(prior, quality.off)
-        if max(parts.values(), default=0) > settings.limits.part:
+        for _ in range(AGAIN):
+            if max(parts.values(), default=0) <= settings.limits.part:
+                break
             # a mouth, say, that lost its way: from the shape found, which is right elsewhere, reach far once more
             other = self.full(best, checked, fit)
             other_quality = measure_quality(other.prior, best.target, other.vertices)
             other_parts = parts_off(prior, other_quality.off)
-            if max(other_parts.values(), default=np.inf) < max(parts.values()):
-                fit, quality, parts = other, other_quality, other_parts
+            if max(other_parts.values(), default=np.inf) >= max(parts.values()):
+                break
+            fit, quality, parts = other, other_quality, other_parts
         self.done("model fit", {"score": quality.score, "sigma": fit.sigma, "modes": len(fit.b)})
 
         target, factor = best.target, UNITS[best.unit]
@@ -330,17 +335,19 @@ class _Run:
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
     def full(self, candidate: _Candidate, checked: CheckedLandmarks, start: ModelFit | None = None) -> ModelFit:
-        if start is not None:
-            wide = self.fit_model(candidate.target, start.pose, start.b, WIDE, checked, 1200, correlation=10.0)
-            return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
-        # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss
-        wide = self.fit_model(candidate.target, candidate.fit.pose, None, WIDE, checked, 1200, correlation=100.0)
+        # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss;
+        # the wide noise keeps what is still far off from being taken for cloth
+        if start is None:
+            pose, b, noise = candidate.fit.pose, None, max(WIDE_NOISE, self.settings.noise)
+        else:
+            pose, b, noise = start.pose, start.b, self.settings.noise
+        wide = self.fit_model(candidate.target, pose, b, WIDE, checked, 1200, correlation=10.0, noise=noise)
         return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
 
-    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None) -> ModelFit:
+    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None, noise=None) -> ModelFit:
         s = self.settings
         return fit_model(
-            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=s.noise,
+            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=noise or s.noise,
             correlation=correlation or s.correlation, landmark_noise=s.landmark_noise, model_points=points,
             landmarks=checked.points if s.use_landmarks_in_fit else None,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from inface.registration.prior import ShapePrior
 
 # parts of the face, each looked at alone: a missed expression is lost in the mean of a whole head
 PARTS = {"mouth and chin": ("lips", "chin"), "nose": ("nose",), "cheeks": ("cheeks",), "lids": ("lids",)}
-FEWEST, SHOWN = 20, 0.15  # vertices, and share of a part, that the scan must show to judge it
+FEWEST = 30  # vertices of a part where there must be a scan to judge it
 CLOTH = 8.0  # mm that a cap or hair may stand off the skin
 
 
@@ -30,7 +30,8 @@ class Quality:
         counted: share of the scan's points that were counted.
         cloth: share of the scan's points that lie outside the skin like a cap or hair; they were not counted.
         support: `(V,)` vertices whose skin the scan shows: not those under a cap.
-        off: `(V,)` distance of each supported vertex from the scan's nearest plane; NaN elsewhere.
+        off: `(V,)` distance of each vertex from the scan's nearest plane, at most 2 % of the model's size; so much where
+            the skin looks another way than the scan; NaN where the scan has nothing (holes, borders, far off).
     """
 
     score: float
@@ -52,7 +53,7 @@ def parts_off(prior: ShapePrior, off: FloatArray) -> dict[str, float]:
             mask[prior.regions.get(name, [])] = True
         values = off[mask & prior.usable]
         shown = np.isfinite(values)
-        if shown.sum() >= FEWEST and shown.mean() > SHOWN:
+        if shown.sum() >= FEWEST:
             found[part] = float(values[shown].mean())
     return found
 
@@ -79,7 +80,8 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     good = same & (plane < 2 * unit) & (distance < 8 * unit)
     counted = float(inside.mean())
 
-    near_distance, near_point, hit = nearest(target.tree, vertices[usable], 1.6 * reach)
+    near_distance, near_point, close_by = nearest(target.tree, vertices[usable], 3 * reach)
+    hit = close_by & (near_distance < 1.6 * reach)
     m = target.normals[near_point]
     out = np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable])
     off = np.abs(out)
@@ -88,8 +90,10 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     under_cloth = prior.clothed[usable] & (out > unit)
     support = np.zeros(len(vertices), bool)
     support[usable[shown & ~under_cloth]] = True
+    # where there is a scan at all: skin that looks the other way or lies far off lies on the wrong skin
+    there = close_by & ~target.border[near_point]
     distance_off = np.full(len(vertices), np.nan)
-    distance_off[support] = off[support[usable]]
+    distance_off[usable[there]] = np.where(facing, np.minimum(off, reach), reach)[there]
     met = np.zeros(len(vertices), bool)
     met[usable[shown]] = True
     area = prior.area * prior.usable
