@@ -30,8 +30,8 @@ class Quality:
         counted: share of the scan's points that were counted.
         cloth: share of the scan's points that lie outside the skin like a cap or hair; they were not counted.
         support: `(V,)` vertices whose skin the scan shows: not those under a cap.
-        off: `(V,)` distance of each vertex from the scan's nearest plane, at most 2 % of the model's size; so much where
-            the skin looks another way than the scan; NaN where the scan has nothing (holes, borders, far off).
+        off: `(V,)` distance of each vertex from the scan's nearest plane, at most 2 % of the model's size; just this
+            where the skin looks another way than the scan; NaN where the scan has nothing (holes, borders, far off).
     """
 
     score: float
