@@ -9,6 +9,7 @@ from toy_head import PLAIN
 
 from inface.mesh import Mesh
 from inface.registration import Curve, register
+from inface.registration import clean as clean_module
 from inface.registration.clean import clean, unit_candidates
 from inface.registration.landmark_check import pull
 from inface.registration.model_fit import Target, fit_model
@@ -65,6 +66,21 @@ def test_pieces_are_dropped_and_borders_found(child):
     np.testing.assert_allclose(result.vertices + result.centre, child.vertices[result.source])
     rim = result.points[result.border] + result.centre
     assert result.border.any() and rim[:, 1].max() < child.vertices[:, 1].min() + 30
+
+
+def test_a_dense_scan_is_thinned_and_keeps_its_border(child, monkeypatch):
+    fine = trimesh.Trimesh(child.vertices, child.triangles, process=False).subdivide().subdivide()
+    monkeypatch.setattr(clean_module, "DENSE", 4000)
+    thin = clean(Mesh(fine.vertices, fine.faces))
+    assert 2000 < len(thin.vertices) < 8000 < len(fine.vertices)
+    assert f"a dense scan of {len(fine.vertices)} vertices was thinned to" in thin.notes[0]
+    cell = np.sqrt(1.5 * fine.area / 4000)
+    away = np.linalg.norm(thin.vertices + thin.centre - fine.vertices[thin.source], axis=1)
+    assert away.max() < 2 * cell  # each stands for a vertex of its own cell
+    rim = thin.points[thin.border] + thin.centre
+    assert thin.border.any() and rim[:, 1].max() < child.vertices[:, 1].min() + 20
+    unit = (thin.points + thin.centre) / np.linalg.norm(thin.points + thin.centre, axis=1, keepdims=True)
+    assert (np.einsum("ij,ij->i", unit, thin.normals) > 0).mean() > 0.98
 
 
 def test_winding_is_made_to_agree_piece_by_piece(child):

@@ -12,7 +12,7 @@ from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
 
 # parts of the face, each looked at alone: a missed expression is lost in the mean of a whole head
-PARTS = {"mouth and chin": ("lips", "chin"), "nose": ("nose",), "cheeks": ("cheeks",), "lids": ("lids",)}
+PARTS = {"mouth and chin": ("lips", "chin"), "nose": ("nose",), "cheeks": ("cheeks",)}
 FEWEST = 30  # vertices of a part where there must be a scan to judge it
 CLOTH = 8.0  # mm that a cap or hair may stand off the skin
 
