@@ -206,8 +206,7 @@ class _Run:
         for _ in range(AGAIN):
             if max(parts.values(), default=0) <= settings.limits.part:
                 break
-            # a mouth, say, that lost its way: from the shape found, which is right elsewhere, reach far once more
-            other = self.full(best, checked, fit)
+            other = self.again(best, checked, fit)
             other_quality = measure_quality(other.prior, best.target, other.vertices)
             other_parts = parts_off(prior, other_quality.off)
             if max(other_parts.values(), default=np.inf) >= max(parts.values()):
@@ -334,14 +333,16 @@ class _Run:
         fit = self.fit_model(target, pose, None, QUICK, checked, 1200)
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
-    def full(self, candidate: _Candidate, checked: CheckedLandmarks, start: ModelFit | None = None) -> ModelFit:
+    def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
         # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss;
         # the wide noise keeps what is still far off from being taken for cloth
-        if start is None:
-            pose, b, noise = candidate.fit.pose, None, max(WIDE_NOISE, self.settings.noise)
-        else:
-            pose, b, noise = start.pose, start.b, self.settings.noise
-        wide = self.fit_model(candidate.target, pose, b, WIDE, checked, 1200, correlation=10.0, noise=noise)
+        noise, start = max(WIDE_NOISE, self.settings.noise), candidate.fit.pose
+        wide = self.fit_model(candidate.target, start, None, WIDE, checked, 1200, correlation=10.0, noise=noise)
+        return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
+
+    def again(self, candidate: _Candidate, checked: CheckedLandmarks, fit: ModelFit) -> ModelFit:
+        """A second fit for one that is off in a part of the face: from the shape found, right elsewhere, reach far."""
+        wide = self.fit_model(candidate.target, fit.pose, fit.b, WIDE, checked, 1200, correlation=10.0)
         return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
 
     def fit_model(self, target, pose, b, schedule, checked, points, correlation=None, noise=None) -> ModelFit:
