@@ -3,6 +3,11 @@
 import csv
 import json
 import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ import pytest
 from inface.codecs.landmark_files import write_landmark_file
 from inface.errors import FormatError
 from inface.mesh import Mesh
+from inface.models.pca import PCAMorphableModel
 from inface.registration import Limits, Settings
 from inface.registration import batch as batch_module
 from inface.registration.batch import register_folder
@@ -112,3 +118,49 @@ def test_two_scans_of_one_name_are_refused(tmp_path, model):
         register_folder([tmp_path / "a.ply", tmp_path / "b" / "a.ply"], tmp_path, model)
     with pytest.raises(ValueError, match="at least one"):
         register_folder([], tmp_path, model)
+
+
+KILLED = """
+import multiprocessing, sys
+from inface.models.pca import PCAMorphableModel
+from inface.registration.batch import register_folder
+
+if __name__ == "__main__":
+    home = sys.argv[1]
+    told = lambda *_: print(*[p.pid for p in multiprocessing.active_children()], flush=True)
+    scans = [f"{home}/{k}.ply" for k in range(40)]
+    register_folder(scans, f"{home}/out", PCAMorphableModel(f"{home}/model.h5"), workers=2, progress=told)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_killed_run_leaves_no_processes_and_its_results_are_used(tmp_path, folder, model, monkeypatch):
+    model.save(tmp_path / "model.h5")
+    for k in range(40):
+        shutil.copy(folder / "anna.ply", tmp_path / f"{k}.ply")
+    (tmp_path / "run.py").write_text(KILLED)
+    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py"), str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    children = [int(pid) for pid in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    assert children
+
+    def alive(pid):
+        stat = Path(f"/proc/{pid}/stat")
+        return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+    until = time.monotonic() + 20
+    while any(map(alive, children)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+    done = len(list((tmp_path / "out").glob("*.json")))
+    assert 0 < done < 40
+    seen = []
+    row = {"name": "x", "verdict": "ok", "reasons": ""}
+    monkeypatch.setattr(batch_module, "_one", lambda path, key: seen.append(path) or row)
+    register_folder(
+        [tmp_path / f"{k}.ply" for k in range(40)], tmp_path / "out", PCAMorphableModel(tmp_path / "model.h5")
+    )
+    assert len(seen) == 40 - done
