@@ -6,8 +6,8 @@ import numpy as np
 
 from inface._validate import FloatArray, IntArray
 from inface.evaluation.factors import EditError, Editor, ModelEditor, Truth, edit_errors, synthetic_truth
-from inface.evaluation.figures import Figure, mean_figure
-from inface.evaluation.leakage import network_r2, retrieval, ridge_r2
+from inface.evaluation.figures import Figure, mean_figure, r2_figure
+from inface.evaluation.leakage import hits, network, network_r2, retrieval, ridge, ridge_r2
 from inface.evaluation.report import Evaluation
 from inface.evaluation.shape import compactness, completion, generalisation, leave_one_out, specificity
 from inface.models import MorphableModel, PCAMorphableModel
@@ -40,6 +40,7 @@ _PARTS = {
     "leak": "leaks",
     "nothing": "doing nothing",
 }
+COMPLETION = "completion of a hidden region"
 HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
 
 
@@ -88,14 +89,15 @@ def evaluate(
     figures.append(mean_figure("specificity", f"{samples} samples", drawn, None))
     face = population.template.regions.get("face", np.zeros(0, np.int64))
     figures += _completion(model, population, hidden_regions, completed)
+    notes = [] if any(f.group == COMPLETION for f in figures) else [f"{COMPLETION}: the template names no regions"]
     if model.blocks:
-        figures += _leakage(model, population, train, seed)
-        figures += _factors(model, population, truth, face, seed)
+        figures += _leakage(model, population, train, seed, notes)
+        figures += _factors(model, population, truth, face, seed, notes)
     name = f"{type(model).__name__}, {len(model.latent)} codes"
     described = f"{len(population)} held-out scans" + (
         "" if subject is None else f" of {len(np.unique(subject))} subjects"
     )
-    return Evaluation(name, described, figures, curves)
+    return Evaluation(name, described, figures, curves, notes)
 
 
 def _check(model: MorphableModel, population: Population) -> None:
@@ -108,7 +110,8 @@ def _check(model: MorphableModel, population: Population) -> None:
         )
     bad = [i for i in range(len(population)) if not np.isfinite(population.shapes[i]).all()]
     if bad:
-        raise ValueError(f"{len(bad)} shapes hold NaN or infinity (the first is number {bad[0]}); leave them out")
+        first = f"number {bad[0]}" if population.name is None else f"'{population.name[bad[0]]}'"
+        raise ValueError(f"{len(bad)} shapes hold NaN or infinity (the first is {first}); leave them out")
 
 
 def _curve(x, y, x_label: str, y_label: str) -> dict:
@@ -135,47 +138,61 @@ def _completion(
         values = completion(model, shapes, hidden)
         mean = np.linalg.norm(shapes[:, hidden] - model.mean_vertices[hidden], axis=2).mean()
         note = f"the mean shape: {mean:.2f} mm"
-        out.append(mean_figure("completion of a hidden region", name, values, subject, note=note))
+        out.append(mean_figure(COMPLETION, name, values, subject, note=note))
     return out
 
 
-def _leakage(model: MorphableModel, population: Population, train: Population | None, seed: int) -> list[Figure]:
-    """What each block tells of age, expression and child."""
+def _leakage(
+    model: MorphableModel, population: Population, train: Population | None, seed: int, notes: list[str]
+) -> list[Figure]:
+    """What each block tells of age, expression and child; `notes` gets what could not be told."""
     editor = ModelEditor(model)
     if population.subject is None:
+        notes.append("leakage: the population does not name its subjects")
         return []
-    codes, target = editor.encode(population.shapes), population
+    codes, target, children = editor.encode(population.shapes), population, population.subject
     if train is None:
         names = np.random.default_rng(seed).permutation(np.unique(population.subject))
         learn = np.isin(population.subject, names[: len(names) // 2])
         known, known_codes = population.subset(learn), codes[learn]
-        target, judged = population.subset(~learn), codes[~learn]
+        target, judged, children = population.subset(~learn), codes[~learn], children[~learn]
     else:
         known, known_codes, judged = train, editor.encode(train.shapes), codes
     out = []
 
     def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
-        if len(learnt) < 20 or not np.ptp(wanted) > 0:
+        fewest = min(len(learnt), len(wanted))
+        if fewest < 20:
+            notes.append(f"leakage, {name}: {fewest} scans on one side, fewer than 20; give more, or the training set")
+            return
+        if not np.ptp(wanted) > 0:
+            notes.append(f"leakage, {name}: it is the same in all scans")
             return
         a, b = known_codes[:, block], judged[:, block]
-        out.append(Figure("leakage", f"{name}, ridge", ridge_r2(a, learnt, b, wanted), "R2"))
-        out.append(Figure("leakage", f"{name}, network", network_r2(a, learnt, b, wanted, seed=seed), "R2"))
+        for way, predicted in (("ridge", ridge(a, learnt, b)), ("network", network(a, learnt, b, seed=seed))):
+            out.append(r2_figure("leakage", f"{name}, {way}", predicted, wanted, children))
 
     ages = (known.age_months, target.age_months)
     if ages[0] is not None and ages[1] is not None and np.isfinite(ages[0]).all() and np.isfinite(ages[1]).all():
         for name, block in model.blocks.items():
             probe(f"log age from {name}", block, np.log(ages[0] + 2), np.log(ages[1] + 2))
+    else:
+        notes.append("leakage of age: not every scan has its age")
     if "identity" in model.blocks and "expression" in model.blocks:
         source, labels = _expression_labels(known), _expression_labels(target)
         if source is not None and labels is not None:
             for name in ("identity", "expression"):
                 probe(f"expression from {name}", model.blocks[name], source, labels)
+        else:
+            notes.append("leakage of expression: the population does not say which faces are neutral")
         subjects = len(np.unique(population.subject))
         if subjects > 1 and len(population) > subjects:
             for name in ("identity", "expression"):
-                rate = retrieval(codes[:, model.blocks[name]], population.subject, seed=seed)
+                child, rate = hits(codes[:, model.blocks[name]], population.subject, seed=seed)
                 note = f"gallery of {subjects}, chance {1 / subjects:.3f}"
-                out.append(Figure("leakage", f"child from {name}, rank 1", rate, "rate", note=note))
+                out.append(mean_figure("leakage", f"child from {name}, rank 1", rate, child, unit="rate", note=note))
+        else:
+            notes.append("retrieval of children: no two children, or none with two scans")
     return out
 
 
@@ -189,9 +206,10 @@ def _expression_labels(population: Population) -> FloatArray | None:
 
 
 def _factors(
-    model: MorphableModel, population: Population, truth: Truth | None, face: IntArray, seed: int
+    model: MorphableModel, population: Population, truth: Truth | None, face: IntArray, seed: int, notes: list[str]
 ) -> list[Figure]:
     if truth is None and not {"identity", "expression_weights", "deformity"} <= set(population.factors):
+        notes.append("errors of edits: the true shapes are known of a synthetic cohort alone")
         return []
     truth = truth or synthetic_truth(population)
     out = []
@@ -202,7 +220,11 @@ def _factors(
                 if values is None:
                     continue
                 nothing = error.nothing.get(region, values)
-                note = "" if nothing is values else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                note = (
+                    ""
+                    if nothing is values or not nothing.any()
+                    else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                )
                 name = _PARTS[part]
                 out.append(mean_figure(f"{error.name}, {region}", name, values, population.subject, note=note))
     return out

@@ -41,10 +41,10 @@ class Settings:
     """
 
     span: int = 200
-    hidden: tuple[int, ...] = (192, 192)
-    steps: int = 3000
-    batch: int = 32
-    learning_rate: float = 2e-3
+    hidden: tuple[int, ...] = (256, 256)
+    steps: int = 5000
+    batch: int = 64
+    learning_rate: float = 3e-3
     warm_up: float = 0.1
     clip: float = 5.0
     weight_decay: float = 0.1
@@ -52,11 +52,13 @@ class Settings:
     average: float = 0.995
     validation: float = 0.05
     evaluate_every: int = 100
-    patience: int = 5
-    reconstruct: float = 1.0
-    twin: float = 4.0
+    patience: int = 15
+    reconstruct: float = 3.5
+    twin: float = 5.0
     swap: float = 0.5
-    consistent: float = 2.0
+    detail: float = 4.0
+    pair: float = 4.0
+    consistent: float = 0.2
     age: float = 10.0
     twin_age: float = 1.0
 

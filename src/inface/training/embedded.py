@@ -1,4 +1,4 @@
-"""Make the embedded models from nothing: `python -m inface.training.embedded [--subjects 1600] [--out DIR]`.
+"""Make the embedded models from nothing: `python -m inface.training.embedded [--subjects 6000] [--out DIR]`.
 
 A synthetic cohort is drawn, and from it come a PCA model, an autoencoder and a disentangled autoencoder, in one compact
 file; the sample expressions are written beside it. The same arguments give the same models on one machine.
@@ -23,7 +23,7 @@ from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
 from inface.training.pca import PrincipalComponents, fit_pca
 
-SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 1600, 4, 11, 0.06, 200, 97
+SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 6000, 4, 11, 0.06, 200, 97
 SAMPLES = ("crying", "smiling", "surprised", "whining")
 FILE = "embedded.npz"
 
