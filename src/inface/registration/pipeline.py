@@ -28,7 +28,8 @@ QUICK = ((10, 30.0, 3), (40, 15.0, 2))
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
 NEAR = ((None, 10.0, 3), (None, 5.0, 3))
 FINAL = ((None, 5.0, 6), (None, 3.0, 4))
-GAPES = (0.0, 6.0)  # how far the mouth is opened at the starts of the full fit, standard deviations
+GAPES = (-9.0, 0.0, 9.0)  # how far the mouth is opened at the starts of the full fit, standard deviations
+UNLIKELY = 0.02  # what a shape one standard deviation out in every mode costs, in units of the score
 
 
 @dataclass(frozen=True)
@@ -327,8 +328,13 @@ class _Run:
             first[: len(quick.b)] = quick.b
             starts = [first + width * gape for width in GAPES]
             tried = [self.fit_model(target, quick.pose, b, NEAR, checked, 1200) for b in starts]
-            near = min(tried, key=lambda fit: measure_quality(fit.prior, target, fit.vertices).score)
+            near = min(tried, key=lambda fit: self.doubt(target, fit))
         return self.fit_model(target, near.pose, near.b, FINAL, checked, 10000)
+
+    def doubt(self, target: Target, fit: ModelFit) -> float:
+        """How badly a fit explains the scan and how unlikely its shape is, for choosing between fits of one pose."""
+        score = measure_quality(fit.prior, target, fit.vertices).score
+        return score + UNLIKELY * float(fit.b @ fit.b) / len(fit.b)
 
     def fit_model(self, target, pose, b, schedule, checked, points, correlation=None) -> ModelFit:
         s = self.settings
