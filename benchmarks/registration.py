@@ -87,9 +87,9 @@ def correspondence(mesh: Mesh, scan: SimulatedScan) -> np.ndarray:
     return np.linalg.norm(mesh.vertices - scan.truth, axis=1) / scan.pose.scale
 
 
-def flipped(vertices: np.ndarray, scan: SimulatedScan, triangles: np.ndarray, skin: np.ndarray) -> int:
-    """Triangles of the outer skin that point against the true head's."""
-    inside = skin[triangles].all(1)
+def flipped(vertices: np.ndarray, scan: SimulatedScan, triangles: np.ndarray, among: np.ndarray) -> int:
+    """Triangles between the vertices `among (V,)` that point against the true head's."""
+    inside = among[triangles].all(1)
     a, b = triangle_normals(vertices, triangles[inside]), triangle_normals(scan.truth, triangles[inside])
     return int((np.einsum("ij,ij->i", a, b) < 0).sum())
 
@@ -99,9 +99,8 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
     regions = model.template.regions
     skin = np.ones(len(model.mean_vertices), bool)
     skin[regions["mouth_inside"]] = False
-    face = np.zeros_like(skin)
-    face[regions["face"]] = True
-    mouth = np.zeros_like(skin)
+    face, eyes, mouth = (np.zeros_like(skin) for _ in range(3))
+    face[regions["face"]], eyes[regions["eyes"]] = True, True
     mouth[np.concatenate([regions["lips"], regions["chin"]])] = True
     for seed in range(first, first + count):
         scan = strangers.scan(seed)
@@ -121,10 +120,12 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
                 "seen": error[shown].mean(), "p95": np.percentile(error[shown], 95), "face": error[shown & face].mean(),
                 "mouth": error[shown & skin & mouth].mean() if (shown & skin & mouth).any() else np.nan,
                 "all": error[skin].mean(), "fit_seen": fit[shown].mean(),
-                "flipped": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),
+                "flipped_skin": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin & ~eyes),
+                "flipped_eye": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),  # eyeballs, their rims
                 "right": bool(error[shown].mean() < 5), "unit_right": done.unit == scan.unit,
                 "stages": {s.name: round(s.seconds, 2) for s in done.stages},
             }  # fmt: skip
+            row["flipped_eye"] -= row["flipped_skin"]
         rows.append(row)
         print(_line(row), flush=True)
     _summary(rows)
@@ -236,21 +237,8 @@ def mean_length(vectors: np.ndarray) -> float:
 
 
 def _line(row: dict) -> str:
-    keys = (
-        "seen",
-        "p95",
-        "face",
-        "mouth",
-        "all",
-        "fit_seen",
-        "score",
-        "explained",
-        "face_coverage",
-        "gap",
-        "sigma",
-        "worst_part",
-        "cpu",
-    )
+    keys = ("seen", "p95", "face", "mouth", "all", "fit_seen", "score", "explained", "face_coverage", "gap", "sigma")
+    keys = (*keys, "worst_part", "flipped_skin", "flipped_eye", "cpu")
     numbers = "  ".join(f"{k} {row[k]:.2f}" for k in keys if k in row)
     clothes = " cap" * row["cap"] + " shoulders" * row["shoulders"]
     return f"{row['seed']:4d} {row['verdict']:8s} {row['views']:8s}{clothes}  {numbers}"
@@ -258,11 +246,19 @@ def _line(row: dict) -> str:
 
 def _summary(rows: list[dict]) -> None:
     right = [r for r in rows if r.get("right")]
+    print(f"\nright {len(right)} of {len(rows)}; unit right {sum(r.get('unit_right', False) for r in rows)}")
+    if not right:
+        return
     kept = np.mean([r["verdict"] != "failed" for r in right])
-    print(f"\nright {len(right)} of {len(rows)}; of these not called failed: {kept:.1%}")
-    for key in ("seen", "p95", "face", "all", "fit_seen", "flipped", "cpu"):
+    print(f"of the right ones not called failed: {kept:.1%}; without a flipped skin triangle: "
+          f"{sum(r['flipped_skin'] == 0 for r in right)}")  # fmt: skip
+    for odd, name in enumerate(("plain", "hard")):
+        those = [r for r in right if r["seed"] % 2 == odd]
+        means = "  ".join(f"{k} {np.mean([r[k] for r in those] or np.nan):.2f}" for k in ("seen", "p95", "face", "all"))
+        print(f"  {len(those)} {name}: {means}")
+    for key in ("seen", "p95", "face", "all", "fit_seen", "flipped_skin", "flipped_eye", "cpu"):
         values = np.array([r[key] for r in right])
-        print(f"  {key:10s} mean {values.mean():.3f}  median {np.median(values):.3f}  worst {values.max():.3f}")
+        print(f"  {key:12s} mean {values.mean():.3f}  median {np.median(values):.3f}  worst {values.max():.3f}")
 
 
 def part(mesh: Mesh, keep: np.ndarray) -> Mesh:

@@ -29,7 +29,10 @@ QUICK = ((10, 30.0, 3), (40, 15.0, 2))
 AGAIN = 3  # times a fit that is off in a part of the face is tried again
 WIDE_NOISE = 2.0  # mm
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
-FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
+NEAR = ((None, 10.0, 3), (None, 5.0, 3))
+FINAL = ((None, 5.0, 6), (None, 3.0, 4))
+GAPES = (-9.0, 0.0, 9.0)  # how far the mouth is opened at the starts of the full fit, standard deviations
+UNLIKELY = 0.02  # what a shape one standard deviation out in every mode costs, in units of the score
 
 
 @dataclass(frozen=True)
@@ -299,6 +302,10 @@ class _Run:
         if first is None or self.settings.check_pose:
             for unit in units:
                 found += self.search(cleaned, unit, checked)
+            if not self.prior.patch and min((c.quality.score for c in found), default=1) > 0.5:
+                # perhaps a bust: look for the model in the scan instead of the scan on the model
+                for unit in units:
+                    found += self.search(cleaned, unit, checked, patch=True)
             found.sort(key=lambda c: c.quality.score)
         found = self.apart(found)
         if first is not None:
@@ -315,14 +322,10 @@ class _Run:
                 kept.append(candidate)
         return kept
 
-    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks) -> list[_Candidate]:
+    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks, patch: bool | None = None):
         target = self.target(cleaned, unit)
-        cloud = (target.points, target.normals, target.border, target.weights)
-        found = [self.quick(unit, target, pose, checked) for pose in find_poses(self.prior, *cloud)]
-        if not self.prior.patch and min((c.quality.score for c in found), default=1) > 0.5:
-            # perhaps a bust: look for the model in the scan instead of the scan on the model
-            found += [self.quick(unit, target, pose, checked) for pose in find_poses(self.prior, *cloud, patch=True)]
-        return found
+        poses = find_poses(self.prior, target.points, target.normals, target.border, target.weights, patch=patch)
+        return [self.quick(unit, target, pose, checked) for pose in poses]
 
     def target(self, cleaned: CleanScan, unit: str) -> Target:
         factor = UNITS[unit]
@@ -334,16 +337,30 @@ class _Run:
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
     def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
-        # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss;
-        # the wide noise keeps what is still far off from being taken for cloth
-        noise, start = max(WIDE_NOISE, self.settings.noise), candidate.fit.pose
-        wide = self.fit_model(candidate.target, start, None, WIDE, checked, 1200, correlation=10.0, noise=noise)
-        return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
+        """All modes. The closest points of a wide open mouth are those of a closed one, so both are tried."""
+        target, quick = candidate.target, candidate.fit
+        gape = self.prior.gape
+        if gape is None:
+            # held near the mean and reaching far, all modes find ways that few miss
+            near = self.fit_model(target, quick.pose, None, WIDE, checked, 1200, correlation=100.0)
+            near = self.fit_model(target, near.pose, near.b, NEAR[:1], checked, 10000)
+        else:
+            first = self.prior.origin.copy()
+            first[: len(quick.b)] = quick.b
+            starts = [first + width * gape for width in GAPES]
+            tried = [self.fit_model(target, quick.pose, b, NEAR, checked, 1200) for b in starts]
+            near = min(tried, key=lambda fit: self.doubt(target, fit))
+        return self.fit_model(target, near.pose, near.b, FINAL, checked, 10000)
+
+    def doubt(self, target: Target, fit: ModelFit) -> float:
+        """How badly a fit explains the scan and how unlikely its shape is, for choosing between fits of one pose."""
+        score = measure_quality(fit.prior, target, fit.vertices).score
+        return score + UNLIKELY * float(fit.b @ fit.b) / len(fit.b)
 
     def again(self, candidate: _Candidate, checked: CheckedLandmarks, fit: ModelFit) -> ModelFit:
         """A second fit for one that is off in a part of the face: from the shape found, right elsewhere, reach far."""
         wide = self.fit_model(candidate.target, fit.pose, fit.b, WIDE, checked, 1200, correlation=10.0)
-        return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
+        return self.fit_model(candidate.target, wide.pose, wide.b, NEAR[:1] + FINAL, checked, 10000)
 
     def fit_model(self, target, pose, b, schedule, checked, points, correlation=None, noise=None) -> ModelFit:
         s = self.settings
