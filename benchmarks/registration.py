@@ -87,9 +87,9 @@ def correspondence(mesh: Mesh, scan: SimulatedScan) -> np.ndarray:
     return np.linalg.norm(mesh.vertices - scan.truth, axis=1) / scan.pose.scale
 
 
-def flipped(vertices: np.ndarray, scan: SimulatedScan, triangles: np.ndarray, skin: np.ndarray) -> int:
-    """Triangles of the outer skin that point against the true head's."""
-    inside = skin[triangles].all(1)
+def flipped(vertices: np.ndarray, scan: SimulatedScan, triangles: np.ndarray, among: np.ndarray) -> int:
+    """Triangles between the vertices `among (V,)` that point against the true head's."""
+    inside = among[triangles].all(1)
     a, b = triangle_normals(vertices, triangles[inside]), triangle_normals(scan.truth, triangles[inside])
     return int((np.einsum("ij,ij->i", a, b) < 0).sum())
 
@@ -99,8 +99,9 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
     regions = model.template.regions
     skin = np.ones(len(model.mean_vertices), bool)
     skin[regions["mouth_inside"]] = False
-    face = np.zeros_like(skin)
-    face[regions["face"]] = True
+    face, eyes, mouth = (np.zeros_like(skin) for _ in range(3))
+    face[regions["face"]], eyes[regions["eyes"]] = True, True
+    mouth[np.concatenate([regions["lips"], regions["chin"]])] = True
     for seed in range(first, first + count):
         scan = strangers.scan(seed)
         given = {n: scan.truth[model.template.landmarks[n]] for n in LANDMARKS} if with_landmarks else None
@@ -117,11 +118,14 @@ def scans(model, first: int, count: int, with_landmarks: bool) -> list[dict]:
             shown = scan.seen & skin
             row |= {
                 "seen": error[shown].mean(), "p95": np.percentile(error[shown], 95), "face": error[shown & face].mean(),
+                "mouth": error[shown & skin & mouth].mean() if (shown & skin & mouth).any() else np.nan,
                 "all": error[skin].mean(), "fit_seen": fit[shown].mean(),
-                "flipped": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),
+                "flipped_skin": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin & ~eyes),
+                "flipped_eye": flipped(done.mesh.vertices, scan, done.mesh.triangles, skin),  # eyeballs, their rims
                 "right": bool(error[shown].mean() < 5), "unit_right": done.unit == scan.unit,
                 "stages": {s.name: round(s.seconds, 2) for s in done.stages},
             }  # fmt: skip
+            row["flipped_eye"] -= row["flipped_skin"]
         rows.append(row)
         print(_line(row), flush=True)
     _summary(rows)
@@ -167,16 +171,23 @@ def peers(model, first: int, count: int) -> list[dict]:
     return rows
 
 
-def real() -> list[dict]:
-    """The raw adult scan by a face model of 400 heads of the ICT data, with 51 landmarks and without."""
-    data, raw = np.load(SHARED / "ict_face_light.npz"), np.load(SHARED / "scan_menpo3d_james.npz")
+def ict_model(draws: int = 2000, share: float = 0.999) -> PCAMorphableModel:
+    """A face model of `draws` random heads of the ICT data, expressions on now and then."""
+    data = np.load(SHARED / "ict_face_light.npz")
     rng = np.random.default_rng(0)
-    identity, on = rng.normal(size=(400, 100)), rng.random((400, 53)) < 0.08
+    identity, on = rng.normal(size=(draws, 100)), rng.random((draws, 53)) < 0.08
     shapes = data["mean"] + np.tensordot(identity, data["identity"], 1)
-    shapes = shapes + np.tensordot(on * rng.uniform(0, 1, (400, 53)), data["expression"], 1)
+    shapes = shapes + np.tensordot(on * rng.uniform(0, 1, (draws, 53)), data["expression"], 1)
     marks = {name: int(i) for name, i in zip(IBUG, data["landmarks68"], strict=True)}
     face = Template(Mesh(data["mean"], data["triangles"]), marks)
-    model = fit_pca(Population(face, shapes.astype(np.float32)), 0.995)
+    return fit_pca(Population(face, shapes.astype(np.float32)), share)
+
+
+def real() -> list[dict]:
+    """The raw adult scan by a face model of the ICT data: with 51 landmarks, without, and with every second given."""
+    raw = np.load(SHARED / "scan_menpo3d_james.npz")
+    model = ict_model()
+    ids = np.array([model.template.landmarks[name] for name in IBUG])
     scan, places = Mesh(raw["vertices"], raw["triangles"]), raw["landmarks68"]
     rows, found = [], []
     for name, given in (("51 landmarks", dict(zip(IBUG[17:], places[17:], strict=True))), ("no landmarks", None)):
@@ -186,18 +197,48 @@ def real() -> list[dict]:
         hit = SurfaceIndex(done.mesh.vertices, done.mesh.triangles).closest(scan.vertices)
         rim = prior_of(model).border[model.triangles[hit.triangle]].any(1)
         inside = hit.distance[~rim & (hit.distance < 10)]
-        off = np.linalg.norm(done.mesh.vertices[list(marks.values())] - places, axis=1)
+        off = (done.mesh.vertices[ids] - places) @ done.transform.rotation  # x to the left, y up, z forward
+        same, other = symmetric_part(off)
         row = {"run": name, "verdict": done.verdict, "scan_to_surface": inside.mean(), "p95": np.percentile(inside, 95)}
-        row |= {"landmarks_51": off[17:].mean(), "landmarks_68": off.mean(), "cpu": cpu}
+        row |= {"landmarks_51": mean_length(off[17:]), "landmarks_68": mean_length(off), "cpu": cpu}
+        row |= {"alike_51": mean_length(same[17:]), "unlike_51": mean_length(other[17:])}
+        row |= {"alike_jaw": mean_length(same[:17]), "unlike_jaw": mean_length(other[:17])}
+        row |= {name: mean_length(off[first:end]) for name, (first, end) in PARTS.items()}
         rows.append(row)
         found.append(done.mesh.vertices)
         print("  ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items()))
     print(f"the two runs differ by {np.linalg.norm(found[0] - found[1], axis=1).mean():.2f} mm on average")
+    off = np.empty(68)
+    for first in (0, 1):
+        told = {IBUG[k]: places[k] for k in range(first, 68, 2)}
+        hidden = np.arange(1 - first, 68, 2)
+        off[hidden] = np.linalg.norm(register(scan, model, told).mesh.vertices[ids] - places, axis=1)[hidden]
+    print(f"every second of 68 given, the others: 17 to 67 {off[17:].mean():.2f}, all {off.mean():.2f}")
     return rows
 
 
+PARTS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "lips": (48, 68)}
+# the landmark at the other side of the face, for each of the 68
+OTHER_SIDE = np.array(
+    [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31, 45, 44, 43, 42, 47, 46, 39, 38, 37, 36]
+    + [41, 40, 54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65]
+)
+
+
+def symmetric_part(off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets `(68, 3)` as what is alike at both sides of the face (definition, a wrong mouth) and the rest."""
+    alike = (off + off[OTHER_SIDE] * [-1, 1, 1]) / 2
+    return alike, off - alike
+
+
+def mean_length(vectors: np.ndarray) -> float:
+    """Mean length of vectors `(n, 3)`."""
+    return float(np.linalg.norm(vectors, axis=1).mean())
+
+
 def _line(row: dict) -> str:
-    keys = ("seen", "p95", "face", "all", "fit_seen", "score", "explained", "face_coverage", "gap", "sigma", "cpu")
+    keys = ("seen", "p95", "face", "mouth", "all", "fit_seen", "score", "explained", "face_coverage", "gap", "sigma")
+    keys = (*keys, "worst_part", "flipped_skin", "flipped_eye", "cpu")
     numbers = "  ".join(f"{k} {row[k]:.2f}" for k in keys if k in row)
     clothes = " cap" * row["cap"] + " shoulders" * row["shoulders"]
     return f"{row['seed']:4d} {row['verdict']:8s} {row['views']:8s}{clothes}  {numbers}"
@@ -205,11 +246,19 @@ def _line(row: dict) -> str:
 
 def _summary(rows: list[dict]) -> None:
     right = [r for r in rows if r.get("right")]
+    print(f"\nright {len(right)} of {len(rows)}; unit right {sum(r.get('unit_right', False) for r in rows)}")
+    if not right:
+        return
     kept = np.mean([r["verdict"] != "failed" for r in right])
-    print(f"\nright {len(right)} of {len(rows)}; of these not called failed: {kept:.1%}")
-    for key in ("seen", "p95", "face", "all", "fit_seen", "flipped", "cpu"):
+    print(f"of the right ones not called failed: {kept:.1%}; without a flipped skin triangle: "
+          f"{sum(r['flipped_skin'] == 0 for r in right)}")  # fmt: skip
+    for odd, name in enumerate(("plain", "hard")):
+        those = [r for r in right if r["seed"] % 2 == odd]
+        means = "  ".join(f"{k} {np.mean([r[k] for r in those] or np.nan):.2f}" for k in ("seen", "p95", "face", "all"))
+        print(f"  {len(those)} {name}: {means}")
+    for key in ("seen", "p95", "face", "all", "fit_seen", "flipped_skin", "flipped_eye", "cpu"):
         values = np.array([r[key] for r in right])
-        print(f"  {key:10s} mean {values.mean():.3f}  median {np.median(values):.3f}  worst {values.max():.3f}")
+        print(f"  {key:12s} mean {values.mean():.3f}  median {np.median(values):.3f}  worst {values.max():.3f}")
 
 
 def part(mesh: Mesh, keep: np.ndarray) -> Mesh:

@@ -40,6 +40,7 @@ def toy_template() -> Template:
     regions = {
         "face": np.flatnonzero((points[:, 2] > 30) & (points[:, 1] < 35)),
         "scalp": np.flatnonzero(points[:, 1] > 40),
+        "chin": np.flatnonzero((points[:, 2] > 35) & (points[:, 1] < -25) & (np.abs(points[:, 0]) < 22)),
     }
     mirror = np.array([at(-p[0], p[1], p[2]) for p in points])
     return Template(Mesh(points, triangles), landmarks, regions, mirror)

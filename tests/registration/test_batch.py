@@ -3,6 +3,11 @@
 import csv
 import json
 import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ import pytest
 from inface.codecs.landmark_files import write_landmark_file
 from inface.errors import FormatError
 from inface.mesh import Mesh
+from inface.models.pca import PCAMorphableModel
 from inface.registration import Limits, Settings
 from inface.registration import batch as batch_module
 from inface.registration.batch import register_folder
@@ -20,7 +26,7 @@ from inface.registration.settings_file import read_settings, write_settings
 def folder(tmp_path_factory, scan):
     home = tmp_path_factory.mktemp("scans")
     scan.mesh.export(home / "anna.ply")
-    Mesh(np.random.default_rng(0).normal(size=(3000, 3)), []).export(home / "noise.ply")
+    Mesh(np.random.default_rng(0).normal(size=(90, 3)), []).export(home / "noise.ply")
     (home / "broken.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9\nend_header\n")
     return home
 
@@ -74,11 +80,12 @@ def test_a_second_run_repeats_nothing_and_changed_settings_repeat_all(done, fold
 def test_landmark_files_are_matched_by_exact_name(tmp_path, scan, model):
     scan.mesh.export(tmp_path / "anna.ply")
     truth = {name: scan.truth[i] for name, i in model.template.landmarks.items()}
+    quick = {"pictures": False, "settings": Settings(check_pose=False, refine=False)}
     write_landmark_file(tmp_path / "anna_2.csv", {name: p + 1 for name, p in truth.items()})
-    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, pictures=False)
+    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, **quick)
     assert rows[0]["verdict"] == "ok"
     write_landmark_file(tmp_path / "anna.pp", truth | {"prn": truth["prn"] + 0.08})
-    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, pictures=False)
+    rows = register_folder([tmp_path / "anna.ply"], tmp_path / "a", model, use_landmarks=True, **quick)
     assert "'prn'" in rows[0]["reasons"]
 
 
@@ -111,3 +118,49 @@ def test_two_scans_of_one_name_are_refused(tmp_path, model):
         register_folder([tmp_path / "a.ply", tmp_path / "b" / "a.ply"], tmp_path, model)
     with pytest.raises(ValueError, match="at least one"):
         register_folder([], tmp_path, model)
+
+
+KILLED = """
+import multiprocessing, sys
+from inface.models.pca import PCAMorphableModel
+from inface.registration.batch import register_folder
+
+if __name__ == "__main__":
+    home = sys.argv[1]
+    told = lambda *_: print(*[p.pid for p in multiprocessing.active_children()], flush=True)
+    scans = [f"{home}/{k}.ply" for k in range(40)]
+    register_folder(scans, f"{home}/out", PCAMorphableModel(f"{home}/model.h5"), workers=2, progress=told)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_killed_run_leaves_no_processes_and_its_results_are_used(tmp_path, folder, model, monkeypatch):
+    model.save(tmp_path / "model.h5")
+    for k in range(40):
+        shutil.copy(folder / "anna.ply", tmp_path / f"{k}.ply")
+    (tmp_path / "run.py").write_text(KILLED)
+    run = subprocess.Popen([sys.executable, str(tmp_path / "run.py"), str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    children = [int(pid) for pid in run.stdout.readline().split()]
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    assert children
+
+    def alive(pid):
+        stat = Path(f"/proc/{pid}/stat")
+        return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+    until = time.monotonic() + 20
+    while any(map(alive, children)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not any(map(alive, children))
+    done = len(list((tmp_path / "out").glob("*.json")))
+    assert 0 < done < 40
+    seen = []
+    row = {"name": "x", "verdict": "ok", "reasons": ""}
+    monkeypatch.setattr(batch_module, "_one", lambda path, key: seen.append(path) or row)
+    register_folder(
+        [tmp_path / f"{k}.ply" for k in range(40)], tmp_path / "out", PCAMorphableModel(tmp_path / "model.h5")
+    )
+    assert len(seen) == 40 - done

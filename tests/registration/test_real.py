@@ -33,14 +33,14 @@ def test_a_face_patch_is_found_in_a_raw_scan_without_landmarks(face, shared_data
     told = register(scan, face, dict(zip(IBUG[17:], places[17:], strict=True)))
     free = register(scan, face)
     assert prior_of(face).patch and told.verdict == "ok" and free.verdict == "ok"
-    assert np.linalg.norm(told.mesh.vertices - free.mesh.vertices, axis=1).mean() < 0.7
-    off = np.linalg.norm(free.mesh.vertices[list(face.template.landmarks.values())][17:] - places[17:], axis=1)
-    assert off.mean() < 5
+    # a smaller model than in the benchmark, which has 0.69, 2.9 and 3.9
+    assert np.linalg.norm(told.mesh.vertices - free.mesh.vertices, axis=1).mean() < 0.9
+    ids = list(face.template.landmarks.values())
+    given, guessed = (np.linalg.norm(d.mesh.vertices[ids][17:] - places[17:], axis=1).mean() for d in (told, free))
+    assert given < 3.3 and guessed < 4.5
     hit = SurfaceIndex(free.mesh.vertices, free.mesh.triangles).closest(scan.vertices)
     rim = prior_of(face).border[face.triangles[hit.triangle]].any(1)
-    assert (
-        hit.distance[~rim & (hit.distance < 10)].mean() < 0.55
-    )  # a smaller model than in the benchmark, which reaches 0.43
+    assert hit.distance[~rim & (hit.distance < 10)].mean() < 0.55
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Each stage used alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import trimesh
@@ -7,12 +9,14 @@ from toy_head import PLAIN
 
 from inface.mesh import Mesh
 from inface.registration import Curve, register
+from inface.registration import clean as clean_module
 from inface.registration.clean import clean, unit_candidates
+from inface.registration.landmark_check import pull
 from inface.registration.model_fit import Target, fit_model
 from inface.registration.pictures import png_bytes, shade, view_rotation
 from inface.registration.pose import Pose, angle_between, even_rotations, find_poses, pose_from_landmarks, rotation_of
 from inface.registration.prior import ShapePrior, prior_of, rms_radius
-from inface.registration.quality import measure_quality
+from inface.registration.quality import measure_quality, parts_off
 from inface.registration.refine import refine, stiffness_matrix, unfold
 from inface.registration.transfer import colors_to_model, landmarks_to_model, landmarks_to_scan
 from inface.synthetic.scanner import simulate_scan
@@ -64,6 +68,21 @@ def test_pieces_are_dropped_and_borders_found(child):
     assert result.border.any() and rim[:, 1].max() < child.vertices[:, 1].min() + 30
 
 
+def test_a_dense_scan_is_thinned_and_keeps_its_border(child, monkeypatch):
+    fine = trimesh.Trimesh(child.vertices, child.triangles, process=False).subdivide().subdivide()
+    monkeypatch.setattr(clean_module, "DENSE", 4000)
+    thin = clean(Mesh(fine.vertices, fine.faces))
+    assert 2000 < len(thin.vertices) < 8000 < len(fine.vertices)
+    assert f"a dense scan of {len(fine.vertices)} vertices was thinned to" in thin.notes[0]
+    cell = np.sqrt(1.5 * fine.area / 4000)
+    away = np.linalg.norm(thin.vertices + thin.centre - fine.vertices[thin.source], axis=1)
+    assert away.max() < 2 * cell  # each stands for a vertex of its own cell
+    rim = thin.points[thin.border] + thin.centre
+    assert thin.border.any() and rim[:, 1].max() < child.vertices[:, 1].min() + 20
+    unit = (thin.points + thin.centre) / np.linalg.norm(thin.points + thin.centre, axis=1, keepdims=True)
+    assert (np.einsum("ij,ij->i", unit, thin.normals) > 0).mean() > 0.98
+
+
 def test_winding_is_made_to_agree_piece_by_piece(child):
     turned = child.triangles.copy()
     turned[::3] = turned[::3, ::-1]
@@ -104,6 +123,31 @@ def test_the_fit_is_the_posterior(model, target, true_pose, scan):
     loose = fit_model(prior, target, true_pose, noise=5.0)
     assert np.trace(loose.covariance) > 3 * np.trace(fit.covariance)
     assert np.linalg.norm(loose.b) < np.linalg.norm(fit.b)  # nearer to the mean the less the data say
+
+
+def test_a_coarse_scan_says_less_than_its_points_are_many(model, target, true_pose):
+    """Points taken from the triangles of a coarse mesh are no new measurements: the fit is less sure of itself."""
+    prior = prior_of(model)
+    coarse = replace(target, density=0.2 * prior.usable.sum() / prior.area.sum())
+    sure, unsure = (fit_model(prior, t, true_pose, schedule=((None, 10.0, 3),)) for t in (target, coarse))
+    assert np.trace(unsure.covariance) > 2 * np.trace(sure.covariance)
+    dense = replace(target, density=5 * prior.usable.sum() / prior.area.sum())
+    same = fit_model(prior, dense, true_pose, schedule=((None, 10.0, 3),))
+    np.testing.assert_array_equal(same.b, sure.b)
+
+
+def test_landmarks_draw_the_skin_along_as_far_as_their_noise_deserves():
+    x = np.stack(np.meshgrid(np.arange(-50, 51, 5.0), np.arange(-50, 51, 5.0), [0.0]), -1).reshape(-1, 3)
+    at = int(np.linalg.norm(x, axis=1).argmin())
+    told = {at: x[at] + [1.0, 0, 0]}
+    moved = pull(x, told, noise=1.0, spread=1.0, reach=10.0) - x
+    assert 0.4 < moved[at, 0] < 0.5 and (moved[:, 1:] == 0).all()  # equal trust in model and landmark; a little robust
+    apart = np.linalg.norm(x - x[at], axis=1)
+    assert moved[apart == 10, 0] == pytest.approx(moved[at, 0] * np.exp(-0.5)) and moved[apart > 40, 0].max() < 1e-3
+    exact = pull(x, told, noise=0.01, spread=1.0, reach=10.0)
+    far = pull(x, {at: x[at] + [30.0, 0, 0]}, noise=1.0, spread=1.0, reach=10.0) - x
+    assert 0.85 < exact[at, 0] < 1.0 and far[at, 0] < 0.02 * 30  # what lies far off is believed less
+    assert pull(x, told, 1.0, 0.0, 10.0) is x
 
 
 def test_a_fit_starts_from_a_scale_by_its_size_mode(model, target, true_pose):
@@ -209,6 +253,23 @@ def test_quality_falls_with_the_pose(model, target, true_pose, child):
     wrong = measure_quality(prior, target, true_pose.apply(child.vertices @ even_rotations(9)[4]))
     assert right.score < 0.2 < wrong.score and right.explained > 0.9 > wrong.explained
     assert right.face_coverage > 0.8
+
+
+def test_a_part_of_the_face_that_the_fit_misses_is_named(model, child):
+    """The refinement lays the skin on the scan everywhere; what the model missed below it is said all the same."""
+    chin = child.vertices[model.template.regions["chin"]].mean(0)
+    bump = 6.0 * np.exp(-((child.vertices - chin) ** 2).sum(1) / (2 * 12**2))
+    away = child.vertices / np.linalg.norm(child.vertices, axis=1, keepdims=True)
+    done = register(Mesh(child.vertices + bump[:, None] * away, child.triangles), model)
+    assert done.verdict == "partial" and "mouth and chin" in done.reasons[0]
+    assert done.measures["mean_distance"] < 0.3 < 1.0 < done.measures["worst_part"]
+    usual = register(child, model)
+    assert usual.verdict == "ok" and usual.measures["worst_part"] < 0.2
+    prior = prior_of(model)
+    off = np.full(len(prior.mean), np.nan)
+    assert parts_off(prior, off) == {}  # nothing shown, nothing said
+    off[model.template.regions["chin"]] = 2.0
+    assert parts_off(prior, off) == {"mouth and chin": 2.0}
 
 
 def test_colours_and_landmarks_are_carried_both_ways(model, child):

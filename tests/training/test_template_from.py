@@ -27,7 +27,7 @@ def test_a_model_of_scans_is_nearer_to_them_than_the_one_it_began_with(tmp_path)
     scans = sorted(tmp_path.glob("*.ply"))
     run = template_from(scans, tmp_path / "out", base, progress=lambda d, n: steps.append((d, n)))
     assert run.used == tuple(f"child_{k}" for k in range(4)) and len(run.rounds) == 2
-    assert steps[-1] == (10, 10)
+    assert steps[-1] == (10, 10) and set(run.left_out) == {"noise"}
     mean = np.mean(truth, axis=0)
     skin = np.setdiff1d(np.arange(len(mean)), base.template.regions["mouth_inside"])
 

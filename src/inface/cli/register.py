@@ -35,7 +35,7 @@ def register_scans(
     with bar("register") as progress:
         rows = register_folder(
             paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, workers=workers,
-            pictures=pictures, progress=lambda done, total, _row: progress(done, total),
+            pictures=pictures, label=Path(model).name, progress=lambda done, total, _row: progress(done, total),
         )  # fmt: skip
     for row in rows:
         typer.echo(f"{row['verdict']:8s} {row['name']}  {row['reasons']}".rstrip())

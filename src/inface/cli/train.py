@@ -146,6 +146,8 @@ def template_from(
     made.model.save(out / "model.h5")
     for number, (used, distance) in enumerate(made.rounds, 1):
         typer.echo(f"round {number}: {used} of {len(scans)} scans used, {distance:.2f} mm from their surfaces")
+    for name, why in made.left_out.items():
+        typer.echo(f"left out of round {rounds}: {name}, {why}")
     typer.echo(f"{out / 'model.h5'}: {len(made.model.latent)} modes")
 
 

@@ -5,11 +5,12 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from inface.registration.settings_file import write_settings
 
 COLUMNS = (
     "name", "verdict", "reasons", "unit", "score", "explained", "coverage", "face_coverage", "gap", "sigma",
-    "mahalanobis", "largest", "mean_distance", "seconds", "notes", "scan", "mesh",
+    "mahalanobis", "largest", "worst_part", "mean_distance", "seconds", "notes", "scan", "mesh",
 )  # fmt: skip
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 _WORKER: dict[str, Any] = {}
@@ -43,6 +44,7 @@ def register_folder(
     unit: str | None = None,
     workers: int = 1,
     pictures: bool = True,
+    label: str = "",
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Register many scans; returns one row a scan, the doubtful ones first.
@@ -59,6 +61,7 @@ def register_folder(
         unit: of all scans; None: found for each.
         workers: processes, each with one BLAS thread.
         pictures: write `NAME.png`.
+        label: what page and settings call the model; "": its name, or its kind.
         progress: called with (done, all, row) after each scan.
 
     Raises:
@@ -74,9 +77,8 @@ def register_folder(
     if isinstance(model, str):
         from inface.embedded import load_default_model
 
-        label, model = model, load_default_model(model)
-    else:
-        label = type(model).__name__
+        label, model = label or model, load_default_model(model)
+    label = label or type(model).__name__
     settings = settings or Settings()
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +138,19 @@ def _start(model: Any, folder: Path, options: Mapping[str, Any]) -> None:
     _WORKER.update(model=model, folder=folder, options=options)
 
 
+def _start_worker(model: Any, folder: Path, options: Mapping[str, Any]) -> None:
+    """The same in a process of its own, which ends when the one that started it is killed."""
+    parent = parent_process()
+    if parent is not None:
+
+        def follow() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=follow, daemon=True).start()
+    _start(model, folder, options)
+
+
 def _one(path: str, key: str) -> dict[str, Any]:
     """Register one file and write its results; whatever goes wrong becomes the row of a failed scan."""
     model, folder, options = _WORKER["model"], _WORKER["folder"], _WORKER["options"]
@@ -166,7 +181,8 @@ def _one(path: str, key: str) -> dict[str, Any]:
             with atomic_write(folder / row["picture"]) as temporary:
                 temporary.write_bytes(png_bytes(picture(scan, done)))
     except Exception as error:  # one scan must not stop the others; the reason stands in its row
-        row["verdict"], row["reasons"] = "failed", f"{type(error).__name__}: {error}"
+        words = str(error) if isinstance(error, InfaceError) else f"{type(error).__name__}: {error}"
+        row["verdict"], row["reasons"] = "failed", words
     write_json(folder / f"{source.stem}.json", {"key": key, "row": row, **record})
     return row
 
@@ -194,7 +210,7 @@ def _parallel(left, jobs, state, workers: int, took) -> None:
 def _pool_run(paths: list[str], jobs, state, workers: int, took) -> list[str]:
     """Run the paths; returns those that were not done because a process died."""
     todo = list(reversed(paths))
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, state) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, state) as pool:
         running: dict[Future, str] = {}
         broken = False
         while todo or running:

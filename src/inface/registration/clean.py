@@ -17,6 +17,8 @@ from inface.registration.prior import rms_radius
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 FEWEST = 100  # points; fewer are no scan of a head
 CLOUD = 60000  # points kept for matching
+DENSE = 250000  # meshes with more vertices are thinned before anything else is done with them
+HASH = np.array([1, 0x9E3779B97F4A7C15 % 2**62, 0xC2B2AE3D27D4EB4F % 2**62])  # of a cell's three numbers
 SPARSE = 8000  # meshes with fewer vertices get points on their triangles too
 
 
@@ -63,6 +65,7 @@ class _Work:
     triangles: IntArray
     source: IntArray
     notes: list[str] = field(default_factory=list)
+    rim: BoolArray | None = None  # vertices at open borders before thinning, which tears and folds small triangles
 
 
 def clean(scan: Mesh, *, smallest: float = 0.02, smooth_normals: int = 2) -> CleanScan:
@@ -96,6 +99,8 @@ def clean(scan: Mesh, *, smallest: float = 0.02, smooth_normals: int = 2) -> Cle
     if not size > 0:
         return _unusable("all vertices of the scan lie in one place")
     _weld(work, 1e-6 * size)
+    if had_triangles and len(work.vertices) > DENSE:
+        _thin(work)
     if had_triangles:
         _drop_flat(work, size)
         if len(work.triangles) < FEWEST // 2:
@@ -151,17 +156,39 @@ def _select(work: _Work, keep: BoolArray) -> None:
     rank = np.cumsum(keep) - 1
     work.triangles = rank[work.triangles[keep[work.triangles].all(1)]] if len(work.triangles) else work.triangles
     work.vertices, work.source = work.vertices[keep], work.source[keep]
+    work.rim = None if work.rim is None else work.rim[keep]
 
 
 def _weld(work: _Work, tolerance: float) -> None:
     """One vertex for all that coincide: dropping zero-area triangles without this tears the surface open."""
     cell = np.round(work.vertices / tolerance).astype(np.int64)
-    key = cell @ np.array([1, 0x9E3779B97F4A7C15 % 2**62, 0xC2B2AE3D27D4EB4F % 2**62])
+    key = cell @ HASH
     _, first, back = np.unique(key, return_index=True, return_inverse=True)
     if len(first) < len(key):
         work.notes.append(f"{len(key) - len(first)} duplicate vertices were welded")
         work.vertices, work.source = work.vertices[first], work.source[first]
         work.triangles = back[work.triangles]
+
+
+def _thin(work: _Work) -> None:
+    """One vertex for each cell of a grid that leaves about `DENSE`: the mean of those in it, which also calms noise."""
+    before, every = len(work.vertices), max(1, len(work.triangles) // 20000)
+    area = every * float(triangle_areas(work.vertices, work.triangles[::every]).sum())
+    cell = np.sqrt(1.5 * area / DENSE)  # a surface meets about 1.5 cells on each cell^2
+    if not cell > 0:
+        return
+    key = np.round(work.vertices / cell).astype(np.int64) @ HASH
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    work.rim = np.zeros(len(first), bool)
+    work.rim[back[border_edges(work.triangles).ravel()]] = True
+    share = np.bincount(back)
+    work.vertices = np.stack([np.bincount(back, work.vertices[:, k]) / share for k in range(3)], 1)
+    work.source = work.source[first]
+    t = back[work.triangles]
+    t = t[(t[:, 0] != t[:, 1]) & (t[:, 1] != t[:, 2]) & (t[:, 2] != t[:, 0])]
+    low, middle, high = np.sort(t, axis=1).T
+    work.triangles = t[np.unique((low * len(first) + middle) * len(first) + high, return_index=True)[1]]
+    work.notes.append(f"a dense scan of {before} vertices was thinned to {len(first)}")
 
 
 def _drop_flat(work: _Work, size: float) -> None:
@@ -245,7 +272,7 @@ def _surface_cloud(work: _Work, smooth_normals: int):
         normals = normals + near @ normals
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     rim = np.zeros(len(vertices))
-    rim[border_edges(triangles)] = 1
+    rim[border_edges(triangles) if work.rim is None else work.rim] = 1
     for _ in range(2):
         rim = ((rim + near @ rim) > 0).astype(float)
     area = triangle_areas(vertices, triangles)

@@ -18,8 +18,8 @@ from inface.registration.result import Registration
 FAR = 2.0  # mm shown as full red
 _ORDER = {"failed": 0, "partial": 1, "ok": 2}
 _STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:24px;background:#fff;color:#222}
-h1{font-size:20px}figure{display:inline-block;margin:0 14px 18px 0;vertical-align:top;max-width:640px}
-img{display:block;border:1px solid #ccc}figcaption{padding:4px 0;max-width:640px}
+h1{font-size:20px}figure{display:inline-block;margin:0 14px 18px 0;vertical-align:top;width:640px;max-width:100%}
+img{display:block;width:100%;box-sizing:border-box;border:1px solid #ccc}figcaption{padding:4px 0}
 .failed{color:#b00020}.partial{color:#9a6200}.ok{color:#1b6e2c}.n{color:#777}"""
 
 
@@ -88,7 +88,7 @@ def write_contact_sheet(path: str | Path, rows: Sequence[Mapping[str, Any]], tit
         image = f'<img loading=lazy src="{html.escape(row["picture"])}" alt="{name}">' if row.get("picture") else ""
         numbers = ", ".join(
             f"{key} {row[key]:.2f}"
-            for key in ("score", "explained", "mean_distance")
+            for key in ("score", "explained", "worst_part", "mean_distance")
             if isinstance(row.get(key), float)
         )
         parts.append(

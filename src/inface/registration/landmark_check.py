@@ -86,6 +86,28 @@ def check_landmarks(prior: ShapePrior, target: Target, given: Mapping[str, Float
     return CheckedLandmarks({prior.landmarks[n]: p for n, p in places.items()}, pose, tuple(notes), tuple(doubts))
 
 
+def pull(
+    vertices: FloatArray, landmarks: Mapping[int, FloatArray], noise: float, spread: float, reach: float
+) -> FloatArray:
+    """Move `vertices (V, 3)` smoothly towards `landmarks` (vertex id -> place), as far as their noise deserves.
+
+    The fit's remaining error is taken for a smooth random field (Gaussian kernel) of standard deviation `spread` and
+    correlation length `reach` (mm, each axis alike); this is its mean given the landmarks, each known to `noise` (mm).
+    One that lies far off is believed less (Cauchy, as in the fit). All in the working frame.
+    """
+    if not landmarks or spread == 0:
+        return vertices
+    ids = np.fromiter(landmarks, int)
+    off = np.array([landmarks[i] for i in ids]) - vertices[ids]
+    doubt = noise**2 * (1 + (off**2).sum(1) / (3 * noise) ** 2)
+
+    def kernel(points):
+        apart = ((points[:, None] - vertices[ids]) ** 2).sum(-1)
+        return spread**2 * np.exp(-apart / (2 * reach**2))
+
+    return vertices + kernel(vertices) @ np.linalg.solve(kernel(vertices[ids]) + np.diag(doubt), off)
+
+
 def _fit(prior: ShapePrior, places: Mapping[str, FloatArray]) -> tuple[Pose, FloatArray]:
     return pose_from_landmarks(
         np.array([prior.mean[prior.landmarks[n]] for n in places]), np.array(list(places.values()))

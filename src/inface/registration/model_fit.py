@@ -27,7 +27,8 @@ SCHEDULE = ((10, 30.0, 3), (40, 15.0, 3), (None, 10.0, 4), (None, 5.0, 4))
 class Target:
     """The scan's cloud in mm, with its KD-tree, made once for all fits of one scan.
 
-    `samples`: indices of points spread evenly over the surface, drawn once.
+    `samples`: indices of points spread evenly over the surface, drawn once. `density`: measured vertices per mm^2 of
+    surface; a coarse mesh says less than the points taken from its triangles are many.
     """
 
     points: FloatArray
@@ -36,20 +37,23 @@ class Target:
     weights: FloatArray
     tree: cKDTree
     samples: IntArray
+    density: float = np.inf
 
     @classmethod
-    def of(cls, points, normals, border, weights, samples: int = 2500, seed: int = 0) -> "Target":
+    def of(
+        cls, points, normals, border, weights, samples: int = 2500, seed: int = 0, density: float = np.inf
+    ) -> "Target":
         """Build the tree and draw the samples, the same ones for any order of the points."""
         order = np.lexsort(points.T)
         total = np.cumsum(weights[order])
         rng = np.random.default_rng(seed)
         marks = (np.arange(samples) + rng.random(samples)) / samples * total[-1]
         pick = np.unique(np.minimum(np.searchsorted(total, marks), len(points) - 1))
-        return cls(points, normals, border, weights, cKDTree(points), order[pick])
+        return cls(points, normals, border, weights, cKDTree(points), order[pick], density)
 
     def inside_out(self) -> "Target":
         """The same points with their normals turned round."""
-        return Target(self.points, -self.normals, self.border, self.weights, self.tree, self.samples)
+        return Target(self.points, -self.normals, self.border, self.weights, self.tree, self.samples, self.density)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +126,8 @@ def fit_model(
     matchable = np.flatnonzero(prior.usable if ignore is None else prior.usable & ~ignore)
     rows = _spread(np.flatnonzero(allowed), prior.area, model_points)
     count = prior.basis.shape[2]
+    # where the model's vertices are denser than the scan's, several of them look at one measured point
+    crowd = max(1.0, len(rows) / (float(prior.area[allowed].sum()) * target.density))
     sigma = noise
     matrix = np.eye(6 + len(b))
     for modes, reach, steps in schedule:
@@ -133,7 +139,7 @@ def fit_model(
             ids, normals, residual, weight, sigma = _matches(
                 prior, target, shape, rotation, translation, rows, matchable, reach, noise
             )
-            weight = weight / (correlation * sigma**2)
+            weight = weight / (correlation * crowd * sigma**2)
             if landmarks:
                 extra = _landmark_rows(landmarks, shape, rotation, translation, landmark_noise)
                 ids, normals, residual, weight = (

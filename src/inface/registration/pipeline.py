@@ -13,20 +13,26 @@ from inface.errors import ConvergenceError
 from inface.geometry.proximity import SurfaceIndex, nearest
 from inface.mesh import Mesh
 from inface.registration.clean import UNITS, CleanScan, clean, unit_candidates
-from inface.registration.landmark_check import CheckedLandmarks, check_landmarks, collect
+from inface.registration.landmark_check import CheckedLandmarks, check_landmarks, collect, pull
 from inface.registration.model_fit import ModelFit, Target, fit_model
 from inface.registration.pose import Pose, distinct, find_poses
 from inface.registration.prior import ShapePrior, prior_of
-from inface.registration.quality import Quality, measure_quality
+from inface.registration.quality import Quality, measure_quality, parts_off
 from inface.registration.refine import LEVELS, Curve, refine
 from inface.registration.result import Registration, Stage
 from inface.registration.verdict import Limits, judge
 from inface.transforms import Similarity
 
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
+PULL_REACH = 0.04  # of the model's size: how far about a landmark the skin follows it
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
+AGAIN = 3  # times a fit that is off in a part of the face is tried again
+WIDE_NOISE = 2.0  # mm
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
-FINAL = ((None, 10.0, 4), (None, 5.0, 6), (None, 3.0, 4))
+NEAR = ((None, 10.0, 3), (None, 5.0, 3))
+FINAL = ((None, 5.0, 6), (None, 3.0, 4))
+GAPES = (-9.0, 0.0, 9.0)  # how far the mouth is opened at the starts of the full fit, standard deviations
+UNLIKELY = 0.02  # what a shape one standard deviation out in every mode costs, in units of the score
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class Settings:
         noise: least standard deviation of the scan's distances, mm. 0.02 for scans without noise.
         correlation: neighbouring distances are alike; each counts as one of this many.
         landmark_noise: standard deviation of given landmarks, mm.
+        landmark_beyond: how far, in mm, the skin may slide under given landmarks beyond what the model allows; 0: not.
         modes: use this many of the model's modes; None: all.
         refine: leave the model's space after the fit.
         levels: (stiffness, reach mm, steps) of the refinement.
@@ -53,6 +60,7 @@ class Settings:
     noise: float = 0.4
     correlation: float = 2.5
     landmark_noise: float = 2.0
+    landmark_beyond: float = 0.7
     modes: int | None = None
     refine: bool = True
     levels: tuple[tuple[float, float, int], ...] = LEVELS
@@ -197,11 +205,24 @@ class _Run:
             other_quality = measure_quality(other.prior, rival.target, other.vertices)
             if other_quality.score < quality.score:
                 best, fit, quality = rival, other, other_quality
+        parts = parts_off(prior, quality.off)
+        for _ in range(AGAIN):
+            if max(parts.values(), default=0) <= settings.limits.part:
+                break
+            other = self.again(best, checked, fit)
+            other_quality = measure_quality(other.prior, best.target, other.vertices)
+            other_parts = parts_off(prior, other_quality.off)
+            if max(other_parts.values(), default=np.inf) >= max(parts.values()):
+                break
+            fit, quality, parts = other, other_quality, other_parts
         self.done("model fit", {"score": quality.score, "sigma": fit.sigma, "modes": len(fit.b)})
 
         target, factor = best.target, UNITS[best.unit]
         moved = fit.vertices
         if settings.refine:
+            if settings.use_landmarks_in_fit:
+                beyond = settings.landmark_beyond
+                moved = pull(moved, checked.points, settings.landmark_noise, beyond, PULL_REACH * prior.size)
             moved = refine(
                 moved, prior.triangles, target, usable=self.usable, stiffness=self.stiffness(stiffness),
                 landmarks=checked.points if settings.hard_landmarks else None, hard_landmarks=True,
@@ -214,7 +235,7 @@ class _Run:
             self.done("refine", {"score": quality.score, "moved": float(np.abs(moved - fit.vertices).mean())})
         distance = _distances(cleaned, target, factor, moved, exact=quality.score < HOPELESS)
         extra = list(checked.doubts)
-        verdict, reasons = judge(quality, fit.sigma, fit.b, gap, settings.limits, extra)
+        verdict, reasons = judge(quality, fit.sigma, fit.b, gap, settings.limits, extra, parts)
         back = fit.pose
         model_vertices = (moved - back.translation) @ back.rotation
         transform = Similarity(back.rotation, back.translation / factor + cleaned.centre, 1 / factor)
@@ -224,6 +245,7 @@ class _Run:
             "face_coverage": quality.face_coverage, "counted": quality.counted, "cloth": quality.cloth,
             "gap": np.nan if gap is None else gap, "sigma": fit.sigma,
             "mahalanobis": float(fit.b @ fit.b / len(fit.b)), "largest": float(np.abs(fit.b).max()),
+            "worst_part": max(parts.values(), default=np.nan),
             "mean_distance": float(distance[support].mean()) if support.any() else np.nan,
         }  # fmt: skip
         self.done("report")
@@ -280,6 +302,10 @@ class _Run:
         if first is None or self.settings.check_pose:
             for unit in units:
                 found += self.search(cleaned, unit, checked)
+            if not self.prior.patch and min((c.quality.score for c in found), default=1) > 0.5:
+                # perhaps a bust: look for the model in the scan instead of the scan on the model
+                for unit in units:
+                    found += self.search(cleaned, unit, checked, patch=True)
             found.sort(key=lambda c: c.quality.score)
         found = self.apart(found)
         if first is not None:
@@ -296,31 +322,50 @@ class _Run:
                 kept.append(candidate)
         return kept
 
-    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks) -> list[_Candidate]:
+    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks, patch: bool | None = None):
         target = self.target(cleaned, unit)
-        cloud = (target.points, target.normals, target.border, target.weights)
-        found = [self.quick(unit, target, pose, checked) for pose in find_poses(self.prior, *cloud)]
-        if not self.prior.patch and min((c.quality.score for c in found), default=1) > 0.5:
-            # perhaps a bust: look for the model in the scan instead of the scan on the model
-            found += [self.quick(unit, target, pose, checked) for pose in find_poses(self.prior, *cloud, patch=True)]
-        return found
+        poses = find_poses(self.prior, target.points, target.normals, target.border, target.weights, patch=patch)
+        return [self.quick(unit, target, pose, checked) for pose in poses]
 
     def target(self, cleaned: CleanScan, unit: str) -> Target:
-        return Target.of(cleaned.points * UNITS[unit], cleaned.normals, cleaned.border, cleaned.weights)
+        factor = UNITS[unit]
+        density = len(cleaned.vertices) / (float(cleaned.weights.sum()) * factor**2)
+        return Target.of(cleaned.points * factor, cleaned.normals, cleaned.border, cleaned.weights, density=density)
 
     def quick(self, unit: str, target: Target, pose: Pose, checked: CheckedLandmarks) -> _Candidate:
         fit = self.fit_model(target, pose, None, QUICK, checked, 1200)
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
     def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
-        # all modes at once, held near the mean and reaching far, find the way (an open mouth, say) that few modes miss
-        wide = self.fit_model(candidate.target, candidate.fit.pose, None, WIDE, checked, 1200, correlation=100.0)
-        return self.fit_model(candidate.target, wide.pose, wide.b, FINAL, checked, 10000)
+        """All modes. The closest points of a wide open mouth are those of a closed one, so both are tried."""
+        target, quick = candidate.target, candidate.fit
+        gape = self.prior.gape
+        if gape is None:
+            # held near the mean and reaching far, all modes find ways that few miss
+            near = self.fit_model(target, quick.pose, None, WIDE, checked, 1200, correlation=100.0)
+            near = self.fit_model(target, near.pose, near.b, NEAR[:1], checked, 10000)
+        else:
+            first = self.prior.origin.copy()
+            first[: len(quick.b)] = quick.b
+            starts = [first + width * gape for width in GAPES]
+            tried = [self.fit_model(target, quick.pose, b, NEAR, checked, 1200) for b in starts]
+            near = min(tried, key=lambda fit: self.doubt(target, fit))
+        return self.fit_model(target, near.pose, near.b, FINAL, checked, 10000)
 
-    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None) -> ModelFit:
+    def doubt(self, target: Target, fit: ModelFit) -> float:
+        """How badly a fit explains the scan and how unlikely its shape is, for choosing between fits of one pose."""
+        score = measure_quality(fit.prior, target, fit.vertices).score
+        return score + UNLIKELY * float(fit.b @ fit.b) / len(fit.b)
+
+    def again(self, candidate: _Candidate, checked: CheckedLandmarks, fit: ModelFit) -> ModelFit:
+        """A second fit for one that is off in a part of the face: from the shape found, right elsewhere, reach far."""
+        wide = self.fit_model(candidate.target, fit.pose, fit.b, WIDE, checked, 1200, correlation=10.0)
+        return self.fit_model(candidate.target, wide.pose, wide.b, NEAR[:1] + FINAL, checked, 10000)
+
+    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None, noise=None) -> ModelFit:
         s = self.settings
         return fit_model(
-            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=s.noise,
+            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=noise or s.noise,
             correlation=correlation or s.correlation, landmark_noise=s.landmark_noise, model_points=points,
             landmarks=checked.points if s.use_landmarks_in_fit else None,
         )  # fmt: skip

@@ -15,6 +15,10 @@ from inface.geometry.proximity import nearest
 from inface.registration.prior import ShapePrior
 from inface.transforms import procrustes
 
+# share of the points that draw in each step of the search: the nearest ones
+HEAD_TRIM = 0.6
+PATCH_TRIM = 0.8
+
 
 @dataclass(frozen=True, eq=False)
 class Pose:
@@ -88,6 +92,10 @@ def find_poses(
     model is): the model is moved onto the scan, its frontmost point on what stands out of the scan in that direction,
     because the scan shows more than the patch.
 
+    A head's size is free from the first step (a small child's head is a sixth smaller than the mean, and a right pose at
+    the wrong size looks worse than many a wrong one), and only the `HEAD_TRIM` of its points that lie nearest draw:
+    shoulders and caps may be more than a third of a scan, and drawn onto the model they blow it up.
+
     Args:
         points, normals, border, weights: the scan's cloud in mm, see `CleanScan`.
         rotations: starts `(n, 3, 3)` from the model to the scan; None: evenly over all rotations.
@@ -118,10 +126,11 @@ def find_poses(
     scale = np.ones(len(rotation))
     cap = 0.08 * span
     batch = (rotation, translation, scale)
-    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, False, cap, True)
+    trim = PATCH_TRIM if patch else HEAD_TRIM
+    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, not patch, cap, trim, True)
     best = np.argsort(cost, kind="stable")[: max(12, min(24, len(cost) // 6))]
     batch = tuple(part[best] for part in batch)
-    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap, False)
+    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap, trim, False)
     poses: list[Pose] = []
     for i in np.argsort(cost, kind="stable"):
         r, t, s = batch[0][i], batch[1][i], float(batch[2][i])
@@ -198,8 +207,11 @@ def _front_on_extremes(prior, points, model_to_scan):
     return np.array(rotation), np.array(translation)
 
 
-def _icp(source, source_normals, target: _Target, batch, iterations: int, with_scale: bool, cap: float, coarse: bool):
-    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and the mean capped distances."""
+def _icp(source, source_normals, target: _Target, batch, iterations, with_scale: bool, cap, trim, coarse: bool):
+    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and the mean capped distances.
+
+    `trim`: the share of the points, the nearest ones, that draw in each step.
+    """
     rotation, translation, scale = batch
     count = len(source)
     for step in range(iterations + 1):
@@ -212,7 +224,7 @@ def _icp(source, source_normals, target: _Target, batch, iterations: int, with_s
         if step == iterations:
             cost = np.where(good, np.minimum(distance, cap), cap).mean(1)
             return (rotation, translation, scale), cost
-        limit = np.quantile(distance, 0.8, axis=1)[:, None]
+        limit = np.quantile(distance, trim, axis=1)[:, None]
         weight = good & (distance <= limit)
         residual = np.einsum("mnk,mnk->mn", n, target.points[near] - y)
         middle = y.mean(1)

@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.geometry.adjacency import adjacency, border_edges, triangle_areas, vertex_normals
@@ -113,6 +114,29 @@ class ShapePrior:
         mask = np.zeros(len(self.mean), bool)
         mask[self.regions.get("face", np.flatnonzero(self.usable))] = True
         return mask & self.usable
+
+    @cached_property
+    def gape(self) -> FloatArray | None:
+        """`(K,)` step of the latent that opens the mouth by one standard deviation; None for a template without lips.
+
+        Found from the modes themselves, without labels of expressions: of all steps that leave the head away from the
+        mouth where it is (within 3 mm), the one that moves the lips most, the lower lip away from the upper one.
+        """
+        regions = self.regions
+        if self.patch or not {"upper_lip", "lower_lip"} <= set(regions):
+            return None
+        lips = np.concatenate([regions["upper_lip"], regions["lower_lip"]])
+        count = self.basis.shape[2]
+        away = cKDTree(self.mean[lips]).query(self.mean)[0]
+        rest = np.flatnonzero(self.usable & (np.asarray(away) > 0.15 * self.size))
+        rest = rest[:: max(1, len(rest) // 600)]
+        held = self.basis[rest].reshape(-1, count).astype(float) / 3.0
+        free = np.linalg.cholesky(np.linalg.inv(np.eye(count) + held.T @ held))
+        moved = self.basis[lips].reshape(-1, count).astype(float) @ free
+        step = free @ np.linalg.svd(moved, full_matrices=False)[2][0]
+        apart = self.mean[regions["lower_lip"]].mean(0) - self.mean[regions["upper_lip"]].mean(0)
+        opening = (self.basis[regions["lower_lip"]].mean(0) - self.basis[regions["upper_lip"]].mean(0)) @ step
+        return step if apart @ opening > 0 else -step
 
     @cached_property
     def clothed(self) -> BoolArray:

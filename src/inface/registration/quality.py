@@ -1,4 +1,4 @@
-"""How well a fit explains a scan, and the verdict: ok, partial or failed, with reasons in words."""
+"""How well a fit explains a scan, as a whole and in the parts of the face."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,9 @@ from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
 
+# parts of the face, each looked at alone: a missed expression is lost in the mean of a whole head
+PARTS = {"mouth and chin": ("lips", "chin"), "nose": ("nose",), "cheeks": ("cheeks",)}
+FEWEST = 30  # vertices of a part where there must be a scan to judge it
 CLOTH = 8.0  # mm that a cap or hair may stand off the skin
 
 
@@ -27,6 +30,8 @@ class Quality:
         counted: share of the scan's points that were counted.
         cloth: share of the scan's points that lie outside the skin like a cap or hair; they were not counted.
         support: `(V,)` vertices whose skin the scan shows: not those under a cap.
+        off: `(V,)` distance of each vertex from the scan's nearest plane, at most 2 % of the model's size; just this
+            where the skin looks another way than the scan; NaN where the scan has nothing (holes, borders, far off).
     """
 
     score: float
@@ -36,6 +41,21 @@ class Quality:
     counted: float
     cloth: float
     support: BoolArray
+    off: FloatArray
+
+
+def parts_off(prior: ShapePrior, off: FloatArray) -> dict[str, float]:
+    """Mean of `off (V,)` over each of the `PARTS` of the face that is shown well enough, mm."""
+    found = {}
+    for part, names in PARTS.items():
+        mask = np.zeros(len(off), bool)
+        for name in names:
+            mask[prior.regions.get(name, [])] = True
+        values = off[mask & prior.usable]
+        shown = np.isfinite(values)
+        if shown.sum() >= FEWEST:
+            found[part] = float(values[shown].mean())
+    return found
 
 
 def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> Quality:
@@ -60,7 +80,8 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     good = same & (plane < 2 * unit) & (distance < 8 * unit)
     counted = float(inside.mean())
 
-    near_distance, near_point, hit = nearest(target.tree, vertices[usable], 1.6 * reach)
+    near_distance, near_point, close_by = nearest(target.tree, vertices[usable], 3 * reach)
+    hit = close_by & (near_distance < 1.6 * reach)
     m = target.normals[near_point]
     out = np.einsum("ij,ij->i", m, target.points[near_point] - vertices[usable])
     off = np.abs(out)
@@ -69,6 +90,10 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
     under_cloth = prior.clothed[usable] & (out > unit)
     support = np.zeros(len(vertices), bool)
     support[usable[shown & ~under_cloth]] = True
+    # where there is a scan at all: skin that looks the other way or lies far off lies on the wrong skin
+    there = close_by & ~target.border[near_point]
+    distance_off = np.full(len(vertices), np.nan)
+    distance_off[usable[there]] = np.where(facing, np.minimum(off, reach), reach)[there]
     met = np.zeros(len(vertices), bool)
     met[usable[shown]] = True
     area = prior.area * prior.usable
@@ -90,6 +115,7 @@ def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> 
         counted,
         float(cloth.mean()),
         support,
+        distance_off,
     )
 
 

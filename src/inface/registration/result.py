@@ -36,7 +36,8 @@ class Registration:
         distance: `(V,)` distance of each vertex from the scan, mm.
         vertex_std: `(V,)` standard deviation of each vertex given the scan, mm: what to expect where nothing is seen.
         stages: what was done, in order.
-        measures: score, explained, coverage, face_coverage, gap, sigma, mahalanobis, largest, mean_distance.
+        measures: score, explained, coverage, face_coverage, gap, sigma, mahalanobis, largest, worst_part,
+            mean_distance.
         notes: what was repaired or looks odd but is no reason against the result.
         model_hash: hash of the model's contents.
     """

@@ -1,6 +1,6 @@
 """ok, partial or failed: what speaks against a registration, in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,8 @@ class Limits:
         score, explained, sigma, gap, coverage: beyond these the registration failed.
         face_coverage: with less of the face shown the rest is invention: partial.
         whole: with less of the whole model shown than this: partial.
+        part: mm that the model's fit (before the refinement, which would hide it) may be off in a part of the face;
+            beyond it an expression was missed and the skin there lies on the wrong skin: partial.
         mahalanobis, largest: mean square and largest standardised latent of a shape the model knows.
     """
 
@@ -30,12 +32,19 @@ class Limits:
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35
+    part: float = 1.0
     mahalanobis: float = 3.0
     largest: float = 5.5
 
 
 def judge(
-    quality: Quality, sigma: float, b: FloatArray, gap: float | None, limits: Limits, extra: Sequence[str] = ()
+    quality: Quality,
+    sigma: float,
+    b: FloatArray,
+    gap: float | None,
+    limits: Limits,
+    extra: Sequence[str] = (),
+    parts: Mapping[str, float] | None = None,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict on a fit and the reasons for it.
 
@@ -44,6 +53,7 @@ def judge(
         b: standardised latent.
         gap: how much worse the next other pose explains the scan; None when no other was found.
         extra: reasons found before that make the result partial.
+        parts: part of the face -> how far the model's fit is off there, mm, see `quality.parts_off`.
     """
     failed, partial = [], list(extra)
     if quality.score > limits.score:
@@ -64,6 +74,12 @@ def judge(
         partial.append(f"the scan shows only {quality.coverage:.0%} of the model; the rest is the model's guess")
     if quality.face_coverage < limits.face_coverage:
         partial.append(f"the scan shows only {quality.face_coverage:.0%} of the face; the rest is the model's guess")
+    for part, off in (parts or {}).items():
+        if off > limits.part:
+            partial.append(
+                f"doubtful at the {part}: the model's fit is {off:.1f} mm off there, at most {limits.part:g} expected; "
+                "its expression may be wrong"
+            )
     mean_square, largest = float(b @ b / max(len(b), 1)), float(np.abs(b).max(initial=0))
     if mean_square > limits.mahalanobis or largest > limits.largest:
         partial.append(

@@ -1,6 +1,6 @@
 """The loop from raw scans to a model of their own: register, build a PCA model, register again with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ class TemplateRun:
     Attributes:
         model: PCA model of the scans; its mean is their template.
         used: names of the scans in it.
+        left_out: name -> why, of the others, in the last round.
         rounds: for each round the number of scans used and the mean distance of their vertices from the scans, mm.
     """
 
     model: PCAMorphableModel
     used: tuple[str, ...]
+    left_out: Mapping[str, str]
     rounds: tuple[tuple[int, float], ...]
 
 
@@ -52,7 +54,8 @@ def template_from(
 
     Each round registers all scans (results in `out/round_1`, `out/round_2`, ...; a stopped run goes on where it was),
     takes those with verdict "ok", and fits a PCA model to them; the next round starts from it. What a scan does not
-    show is the starting model's guess, so a model of few or partial scans leans on the model it began with.
+    show is the starting model's guess, so a model of few or partial scans leans on the model it began with. A dozen
+    scans make a model that knows less than a good one to begin with: then one round is better (`docs/registration.md`).
 
     Raises:
         ConvergenceError: fewer than three scans were registered "ok"; the report in `out` says why.
@@ -65,6 +68,7 @@ def template_from(
 
         start = load_default_model(start)
     model, kept, record = start, [], []
+    left_out: dict[str, str] = {}
     total = rounds * len(scans)
     for number in range(1, rounds + 1):
         folder = Path(out) / f"round_{number}"
@@ -74,6 +78,7 @@ def template_from(
             progress=_shifted(progress, before, total),
         )  # fmt: skip
         kept = sorted((row for row in rows if row["verdict"] == "ok"), key=lambda row: row["name"])
+        left_out = {row["name"]: f"{row['verdict']}: {row['reasons']}" for row in rows if row["verdict"] != "ok"}
         if len(kept) < FEWEST:
             raise ConvergenceError(
                 f"{len(kept)} of {len(rows)} scans were registered well, {FEWEST} are needed; "
@@ -86,7 +91,7 @@ def template_from(
         names = np.array([row["name"] for row in kept])
         model = fit_pca(Population(template, shapes, name=names), components)
         record.append((len(kept), float(np.mean([row["mean_distance"] for row in kept]))))
-    return TemplateRun(model, tuple(row["name"] for row in kept), tuple(record))
+    return TemplateRun(model, tuple(row["name"] for row in kept), left_out, tuple(record))
 
 
 def _shifted(progress: Callable[[int, int], None] | None, before: int, total: int):
