@@ -19,7 +19,7 @@ from inface.geometry.proximity import nearest
 from inface.registration.model_fit import Target
 
 # (stiffness, reach in mm, steps)
-LEVELS = ((0.5, 4.0, 1), (0.1, 3.0, 1))
+LEVELS = ((0.5, 6.0, 1), (0.1, 4.0, 1))
 BENDING = 30.0
 FADE = 0.002
 HARD = 1e4
