@@ -18,7 +18,8 @@ from inface.evaluation import (
     ridge_r2,
     specificity,
 )
-from inface.evaluation.figures import mean_figure
+from inface.evaluation.figures import mean_figure, r2_figure
+from inface.evaluation.leakage import r2
 from inface.training.linear import fit_linear
 from inface.training.pca import fit_pca
 
@@ -111,6 +112,20 @@ def test_intervals_cover_the_mean_of_subjects():
     assert 85 <= hits <= 99
 
 
+def test_intervals_of_r2_are_those_of_cohorts_drawn_again():
+    random = np.random.default_rng(3)
+    subject = np.repeat(np.arange(30), 4)
+    wanted = random.standard_normal((120, 2))
+    predicted = wanted + 0.5 * random.standard_normal((120, 2))
+    figure = r2_figure("leakage", "x", predicted, wanted, subject)
+    assert figure.value == pytest.approx(r2(predicted, wanted), abs=1e-12)
+    again = []
+    for _ in range(500):
+        rows = np.concatenate([np.flatnonzero(subject == s) for s in random.integers(0, 30, 30)])
+        again.append(r2(predicted[rows], wanted[rows]))
+    np.testing.assert_allclose([figure.low, figure.high], np.quantile(again, [0.025, 0.975]), atol=0.02)
+
+
 def test_edits_are_split_into_what_cannot_be_shown_and_what_leaks(world, test, model):
     errors = {e.name: e for e in edit_errors(ModelEditor(model), test, truth_of(world, test), np.arange(12))}
     assert set(errors) == {"reconstruct", "transfer", "neutralise", "age"}
@@ -127,9 +142,8 @@ def test_shuffled_subjects_make_the_figures_collapse(world, train, test, model):
     good, bad = ({e.name: e for e in edit_errors(ModelEditor(m), test, truth, np.arange(12))} for m in (model, wrong))
     for name in ("transfer", "neutralise"):
         assert bad[name].detail["head"].mean() > 2 * good[name].detail["head"].mean()
-    codes = [m.encode(test.shapes)[:, :5] for m in (model, wrong)]
-    assert retrieval(codes[0], test.subject) > 0.9
-    assert retrieval(codes[1], test.subject) < retrieval(codes[0], test.subject) - 0.2
+    right, swapped = (retrieval(m.encode(test.shapes)[:, 5:8], test.subject) for m in (model, wrong))
+    assert swapped > right + 0.2, "the child sits in the expression code then"
 
 
 def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, test, model):
@@ -140,6 +154,9 @@ def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, t
     assert {"generalisation", "specificity", "leakage", "transfer, face", "completion of a hidden region"} <= groups
     assert result["leakage", "log age from age, ridge"].value > 0.9
     assert result["leakage", "child from identity, rank 1"].value > 0.9
+    for name in ("log age from age, ridge", "expression from identity, network", "child from identity, rank 1"):
+        figure = result["leakage", name]
+        assert figure.low <= figure.value <= figure.high
     plain = result["transfer, head", "plain"]
     assert plain.low < plain.value < plain.high and "of doing nothing" in plain.note
     assert "transfer, face" in result.table()
@@ -148,6 +165,24 @@ def test_a_whole_evaluation_is_a_table_json_and_a_page(tmp_path, world, train, t
     result.save_html(tmp_path / "e.html")
     page = (tmp_path / "e.html").read_text()
     assert page.count("<svg") >= 3 and "http" not in page
+
+
+def test_what_is_not_measured_is_said(tmp_path, test, model):
+    few = replace(test.subset(slice(0, 24)), age_months=None, neutral=None, factors={})
+    result = evaluate(model, few, hidden_regions=[], samples=5)
+    words = "\n".join(result.notes)
+    for part in ("no regions", "every scan has its age", "which faces are neutral", "true shapes are known"):
+        assert part in words and part in result.table() and part in result.to_html()
+    assert json.loads(result.to_json())["not measured"] == list(result.notes)
+    result = evaluate(model, test.subset(slice(0, 24)), truth=lambda *_: test.shapes[:24], samples=5, completed=2)
+    assert "12 scans on one side, fewer than 20" in "\n".join(result.notes)
+
+
+def test_a_probe_of_twenty_scans_always_has_some_to_stop_at():
+    random = np.random.default_rng(0)
+    codes = random.standard_normal((60, 2))
+    for seed in range(30):
+        network_r2(codes[:20], codes[:20, 0], codes[20:], codes[20:, 0], hidden=2, seed=seed)
 
 
 def test_pca_has_compactness_and_no_leakage(train, test):

@@ -1,13 +1,19 @@
 """Shapes in correspondence and what is known of each: real or synthetic."""
 
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from inface._validate import FloatArray
+from inface.errors import FileAccessError
 from inface.template import Template
+
+MEMORY_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +63,44 @@ class Population:
         return len(self.shapes)
 
     def subset(self, index) -> "Population":
-        """The shapes (and every covariate) at `index`: a slice, a boolean mask or integer indices."""
+        """The shapes (and every covariate) at `index`: a slice, a boolean mask or integer indices.
+
+        Of a memory map, more than `MEMORY_LIMIT` bytes of chosen shapes go to a temporary file, not into memory.
+        """
         pick = {
             column: None if (value := getattr(self, column)) is None else value[index]
             for column in ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
         }
         factors = {key: value[index] for key, value in self.factors.items()}
-        return Population(self.template, self.shapes[index], **pick, factors=factors)
+        return Population(self.template, _chosen(self.shapes, index), **pick, factors=factors)
+
+
+def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int = MEMORY_LIMIT) -> NDArray[Any]:
+    """An array, or, where it would be larger than `limit` bytes, one in a temporary file that goes with it.
+
+    Raises:
+        FileAccessError: the temporary folder has no room for it (a write beyond the room would end the process).
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if size <= limit:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="inface-") as stream:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, size)
+        except OSError as error:
+            raise FileAccessError(
+                f"the shapes need {size / 2**20:,.0f} MB in the temporary folder '{tempfile.gettempdir()}', which has "
+                "not so much room; set TMPDIR to a folder that has"
+            ) from error
+        return np.memmap(stream, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
+
+
+def _chosen(shapes: FloatArray, index) -> FloatArray:
+    if not isinstance(shapes, np.memmap) or isinstance(index, slice):
+        return shapes[index]
+    rows = np.arange(len(shapes))[index]
+    out = empty_stack((len(rows), *shapes.shape[1:]), shapes.dtype, MEMORY_LIMIT)
+    for i, row in enumerate(rows):
+        out[i] = shapes[row]
+    return out

@@ -1,8 +1,8 @@
 """Training of autoencoders: exact files, exact resumption, what is learnt, what is refused. Few steps each."""
 
-import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +15,7 @@ from toy_population import ToyWorld
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
-from inface.errors import CorrespondenceError, FormatError  # noqa: E402
+from inface.errors import CorrespondenceError, FileAccessError, FormatError  # noqa: E402
 from inface.evaluation import ModelEditor, edit_errors, retrieval  # noqa: E402
 from inface.training.autoencoder import Settings, fit_autoencoder, reproject  # noqa: E402
 from inface.training.linear import fit_linear, project  # noqa: E402
@@ -120,20 +120,18 @@ def test_a_checkpoint_of_another_configuration_is_refused(tmp_path, population):
         fit_autoencoder(population, BLOCKS, settings=FEW, checkpoint=path)
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, population, monkeypatch):
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, population):
     path = tmp_path / "run.ckpt"
-    real, calls = torch.save, []
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def full(content, target):
-        calls.append(1)
-        if len(calls) == 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(content, target)
+    def fills_up(step, losses):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
 
-    monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(OSError, match=r"(?i)space"):
-        fit_autoencoder(population, BLOCKS, settings=FEW, checkpoint=path)
-    monkeypatch.setattr(torch, "save", real)
+    try:
+        with pytest.raises(FileAccessError, match="the disk is full or the file exceeds its size limit"):
+            fit_autoencoder(population, BLOCKS, settings=FEW, checkpoint=path, progress=fills_up)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert torch.load(path, weights_only=True)["step"] == 4
     assert [p.name for p in tmp_path.iterdir()] == ["run.ckpt"]
 

@@ -11,7 +11,7 @@ from inface.errors import CorrespondenceError, FormatError
 from inface.mesh import Mesh
 from inface.models import load_model
 from inface.models.compact import SkipNetwork, SpanModel, read_compact, write_compact
-from inface.training.linear import BLOCKS, finish, fit_linear, known_ages, linear_start, project
+from inface.training.linear import BLOCKS, finish, fit_linear, known_ages, linear_start, project, shrinkage
 from inface.training.pca import fit_pca
 
 SMALL = {"identity": 5, "expression": 3, "age": 1}
@@ -125,7 +125,7 @@ def test_what_cannot_be_disentangled_is_refused_in_a_sentence(population):
         fit_linear(single, SMALL)
     with pytest.raises(ValueError, match="blocks: expected widths"):
         fit_linear(population, {"identity": 5, "age": 1})
-    with pytest.raises(ValueError, match="at most 20 codes a block"):
+    with pytest.raises(ValueError, match=r"at most 20 codes a block .* narrower"):
         fit_linear(population, BLOCKS, span=20)
 
 
@@ -148,3 +148,37 @@ def test_without_ages_the_age_block_is_silent(population):
     assert model.age_calibration is None
     codes = model.encode(population.shapes[:10])
     assert np.abs(codes[:, model.blocks["age"]]).max() < 1e-6
+
+
+def test_few_scans_of_rich_shapes_still_fit_new_children():
+    world = ToyWorld(identities=30, expressions=10)
+    few, new = (world.population(subjects=n, scans=3, seed=n, noise=0.3) for n in (12, 20))
+    model = fit_linear(few, {"identity": 10, "expression": 10, "age": 1}, span=200)
+    error = distance(model.decode(model.encode(new.shapes, check=False)), new.shapes)
+    assert error < distance(np.broadcast_to(few.shapes.mean(0), new.shapes.shape), new.shapes)
+
+
+def test_shrinkage_is_all_for_a_round_covariance_and_nothing_for_many_shapes():
+    assert shrinkage(2.0 * np.eye(5), 10) == pytest.approx(2.0)
+    thin = np.diag([100.0, 1.0, 0.01])
+    assert 0.1 < shrinkage(thin, 20) < 10
+    assert shrinkage(thin, 10**7) < 1e-4
+
+
+def test_scans_marked_test_train_nothing(population):
+    marked = replace(population, split=np.where(np.arange(len(population)) < 100, "test", "train"))
+    for fit in (lambda p: fit_linear(p, SMALL, span=20), lambda p: fit_pca(p, 5)):
+        alone, without = fit(marked), fit(marked.subset(slice(100, None)))
+        np.testing.assert_array_equal(alone.mean_vertices, without.mean_vertices)
+    with pytest.raises(ValueError, match="none to train on"):
+        fit_linear(replace(population, split=np.full(len(population), "test")), SMALL)
+
+
+def test_scans_with_missing_vertices_train_too(population):
+    damaged = population.shapes.copy()
+    damaged[3::7, :4] = np.nan
+    coefficients, span = project(replace(population, shapes=damaged), 12)
+    whole = span.project(population.shapes.reshape(len(population), -1))
+    assert np.abs(coefficients - whole)[3::7].mean() < 0.1 * np.abs(whole[3::7]).mean()
+    model = fit_linear(replace(population, shapes=damaged), SMALL, span=12)
+    assert np.isfinite(model.decode(model.encode(population.shapes[:3]))).all()

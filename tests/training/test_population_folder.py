@@ -7,17 +7,20 @@ import numpy as np
 import pytest
 from toy_population import ToyWorld
 
-from inface.errors import CorrespondenceError, FormatError
+from inface.errors import CorrespondenceError, FileAccessError, FormatError
 from inface.mesh import Mesh
+from inface.population import empty_stack
 from inface.training.population_folder import (
     MIRRORED,
     PopulationWarning,
     align_in_place,
     inspect,
+    limits,
     load_population,
     mirrored,
     split_by_subject,
 )
+from inface.transforms import procrustes
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_other_units_are_named_and_converted(tmp_path, world):
     made = world.population(subjects=3, scans=2)
     metres = replace(made, shapes=made.shapes / 1000)
     folder = write(tmp_path, world, metres)
-    with pytest.raises(FormatError, match="look like m: set unit"):
+    with pytest.raises(FormatError, match="look like m: give unit"):
         load_population(folder)
     np.testing.assert_allclose(load_population(folder, unit="m", align=False).shapes, made.shapes, atol=1e-3)
 
@@ -142,13 +145,21 @@ def test_another_topology_is_named(tmp_path, world):
     [
         (lambda r: [{**row, "file": "gone.ply"} if i == 1 else row for i, row in enumerate(r)], "'gone.ply'"),
         (lambda r: [*r, r[0]], "'scan00.ply' stands more than once"),
-        (lambda r: [{**row, "age_months": "six"} for row in r], "row 2, age_months: expected a number, got 'six'"),
+        (
+            lambda r: [{**row, "age_months": "six"} for row in r],
+            "line 2, age_months: expected a number, or",
+        ),
         (lambda r: [{**row, "neutral": "perhaps"} for row in r], "neutral: expected one of yes"),
         (lambda r: [{"path": row["file"]} for row in r], "expected a column 'file'"),
         (lambda r: [{"file": row["file"], "age_days": "30"} for row in r], "'age_days' is not read"),
         (lambda r: [{**row, "subject": ""} for row in r], "have no subject"),
         (lambda r: [{**row, "split": "test" if i else "train"} for i, row in enumerate(r)], "is in both splits"),
         (lambda r: r[:1], "at least 2 meshes"),
+        (lambda r: [{**row, "file": row["file"].upper()} for row in r], "'SCAN00.PLY'; the folder has 'scan00.ply'"),
+        (lambda r: [{**row, "file": row["file"][:-4]} for row in r], "'scan00'; the folder has 'scan00.ply'"),
+        (lambda r: [{**row, "file": ""} if i else row for i, row in enumerate(r)], "3 rows name no file"),
+        (lambda r: [{**row, "age_months": "inf"} for row in r], "line 2, age_months: expected a number"),
+        (lambda r: [{**row, "weight": "-1"} for row in r], "line 2, weight: expected zero or more, got -1"),
     ],
 )
 def test_tables_that_cannot_be_read_are_refused(tmp_path, world, rows, sentence):
@@ -167,3 +178,139 @@ def test_folders_without_usable_meshes_are_refused(tmp_path, world):
     (tmp_path / "scan01.ply").write_bytes(b"")
     with pytest.raises(FormatError, match=r"scan01\.ply"):
         load_population(tmp_path)
+
+
+def encoded(folder, change):
+    """Rewrites the bytes of the manifest."""
+    path = folder / "manifest.csv"
+    path.write_bytes(change(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t.replace(",", ";").replace(".", ",").replace(",ply", ".ply").encode(),
+        lambda t: t.replace(",", "\t").encode(),
+        lambda t: b"\xef\xbb\xbf" + t.replace("\n", "\r\n").encode(),
+        lambda t: t.replace("\n", "\r").encode(),
+        lambda t: t.encode("utf-16"),
+        lambda t: t.replace("file,subject,age_months", " File , Subject,Age months").encode(),
+        lambda t: t.replace("\n", "\n\n,,,,,\n").encode(),
+        lambda t: t.replace("neutral,split\n", "neutral,split,notes\n").replace("train", 'train,"a, b"').encode(),
+    ],
+    ids=["semicolons", "tabs", "windows", "old-mac", "utf-16", "header", "blank", "extra"],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path, world, change):
+    made = world.population(subjects=3, scans=2)
+    folder = write(tmp_path, world, made)
+    encoded(folder, lambda text: change(text.replace("\r\n", "\n")))
+    got = load_population(folder, align=False)
+    assert got.subject.tolist() == made.subject.tolist() and set(got.split) == {"train"}
+    np.testing.assert_allclose(got.age_months, made.age_months, atol=1e-3)
+    np.testing.assert_allclose(got.shapes, made.shapes, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda t: t.replace("s000", "Kind\xe9").encode("latin-1"), "not UTF-8; save the table as CSV"),
+        (lambda t: t.replace("train\n", "train,one,two\n", 1).encode(), "line 2 has 7 cells, the header 5"),
+        (lambda t: t.replace("neutral", "subject").encode(), "'subject' stands more than once"),
+        (lambda t: b"", "it is empty; known columns"),
+    ],
+)
+def test_damaged_tables_are_refused(tmp_path, world, change, sentence):
+    folder = write(tmp_path, world, world.population(subjects=2, scans=2))
+    encoded(folder, lambda text: change(text.replace("\r\n", "\n")))
+    with pytest.raises(FormatError, match=sentence):
+        load_population(folder)
+
+
+def test_alignment_of_many_is_that_of_each(world):
+    shapes = world.population(subjects=7, scans=3).shapes.astype(np.float64)
+    random = np.random.default_rng(0)
+    turns = np.linalg.qr(random.standard_normal((21, 3, 3)))[0]  # some of them mirror
+    turned = shapes @ turns + 5
+    mean = shapes.mean(0)
+    expected = np.stack([procrustes(s, mean).apply(s) for s in turned])
+    align_in_place(turned, mean, rounds=1)
+    np.testing.assert_allclose(turned, expected, atol=1e-9)
+
+
+def test_unknown_cells_are_unknown(tmp_path, world):
+    def holes(rows):
+        rows[0]["age_months"], rows[1]["age_months"] = "NA", "nan"
+        return rows
+
+    got = load_population(write(tmp_path, world, world.population(subjects=2, scans=2), rows=holes))
+    assert np.isnan(got.age_months).tolist() == [True, True, False, False]
+
+
+def test_other_tables_and_files_beside_the_meshes(tmp_path, world):
+    folder = write(tmp_path, world, world.population(subjects=2, scans=2))
+    (folder / "manifest.csv").rename(folder / "Manifest.CSV")
+    (folder / "settings.json").write_text("{}")
+    (folder / "._scan00.ply").write_bytes(b"Mac OS X")
+    assert load_population(folder).subject is not None
+    (folder / "Manifest.CSV").unlink()
+    assert len(load_population(folder)) == 4
+    (folder / "manifest.xlsx").write_bytes(b"PK")
+    with pytest.raises(FormatError, match=r"manifest\.xlsx': only manifest\.csv is read"):
+        load_population(folder)
+
+
+def test_file_names_with_spaces_capitals_and_folders(tmp_path, world):
+    folder = write(tmp_path, world, world.population(subjects=2, scans=2))
+    (folder / "my scans").mkdir()
+    (folder / "scan00.ply").rename(folder / "my scans" / "a b.PLY")
+    encoded(folder, lambda t: t.replace("scan00.ply", "my scans\\a b.PLY").encode())
+    assert load_population(folder).name[0] == "a b.PLY"
+
+
+def test_meshes_in_no_row_and_ages_in_days_are_said(tmp_path, world):
+    folder = write(tmp_path, world, world.population(subjects=4, scans=2), rows=lambda r: r[:-1])
+    with pytest.warns(PopulationWarning, match=r"1 meshes .* not read: scan07.ply"):
+        assert len(load_population(folder)) == 7
+    days = write(
+        tmp_path, world, world.population(subjects=4, scans=2), rows=lambda r: [x | {"age_months": "300"} for x in r]
+    )
+    with pytest.warns(PopulationWarning, match="looks like days"):
+        load_population(days)
+
+
+def test_mirror_images_and_unknown_meshes_are_named(tmp_path, world):
+    made = world.population(subjects=4, scans=2)
+    folder = write(tmp_path, world, made)
+    Mesh(made.shapes[5] * [-1, 1, 1] + 7, world.triangles).export(folder / "scan05.ply")
+    with pytest.raises(CorrespondenceError, match=r"'scan05.ply': it is a mirror image of scan00.ply"):
+        load_population(folder)
+    Mesh(made.shapes[5] * np.nan, world.triangles).export(folder / "scan05.ply")
+    with pytest.raises(FormatError, match=r"'scan05.ply': no vertex is known"):
+        load_population(folder)
+
+
+def test_limits_say_what_is_missing(world):
+    made = world.population(subjects=4, scans=2)
+    assert limits(made) == ()
+    words = " ".join(limits(replace(made, age_months=None, neutral=None, expression=None)))
+    assert "no ages" in words and "no neutral" in words and "no named expressions" in words
+
+
+def test_chosen_shapes_of_a_memory_map_stay_on_disk(tmp_path, world, monkeypatch):
+    made = world.population(subjects=4, scans=2)
+    np.save(tmp_path / "shapes.npy", made.shapes)
+    mapped = replace(made, shapes=np.load(tmp_path / "shapes.npy", mmap_mode="r"))
+    assert not isinstance(mapped.subset(mapped.neutral).shapes, np.memmap)
+    monkeypatch.setattr("inface.population.MEMORY_LIMIT", 100)
+    chosen = mapped.subset(np.arange(8) % 2 == 1)
+    assert isinstance(chosen.shapes, np.memmap)
+    np.testing.assert_array_equal(chosen.shapes, made.shapes[1::2])
+
+
+def test_a_full_temporary_folder_is_said(monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(FileAccessError, match="set TMPDIR"):
+        empty_stack((10, 10, 3), limit=100)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.cli.train import FolderArgument, UnitOption, WorkersOption
+from inface.cli.train import FolderArgument, UnitOption, WorkersOption, read_population
 
 
 def register(app: typer.Typer) -> None:
@@ -24,18 +24,23 @@ def evaluate(
     workers: WorkersOption = None,
     as_json: batch.JsonOption = False,
 ) -> None:
-    """Compactness, generalisation, specificity, completion; with labels also leakage and retrieval."""
-    from inface.evaluation import evaluate as measure
-    from inface.training import load_population
+    """Compactness, generalisation, specificity, completion; with labels also leakage, retrieval and errors of edits.
 
+    Where manifest.csv marks scans "test", only those of DIR are measured, and only the others of --train learnt from.
+    """
+    from inface.evaluation import evaluate as measure
+    from inface.training.pca import training_part
+
+    if out is not None:
+        batch.Output.of(out, None, 2)  # made, or refused, before the work
     loaded = batch.load_model(model)
-    held_out = load_population(folder, template=loaded.template, unit=unit, workers=workers)
+    held_out = read_population(folder, loaded.template, unit, workers)
     if held_out.split is not None and (held_out.split == "test").any():
+        typer.echo(f"inface: of {len(held_out)} scans those marked test are measured", err=True)
         held_out = held_out.subset(held_out.split == "test")
-    seen = None if train is None else load_population(train, template=loaded.template, unit=unit, workers=workers)
+    seen = None if train is None else training_part(read_population(train, loaded.template, unit, workers))
     result = measure(loaded, held_out, train=seen, seed=seed)
     typer.echo(result.to_json() if as_json else result.table())
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         result.save_json(out / "evaluation.json")
         result.save_html(out / "evaluation.html")

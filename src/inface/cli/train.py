@@ -1,11 +1,15 @@
 """`inface train`: models from registered meshes."""
 
+import os
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from inface.cli import batch
 from inface.cli.progress import bar
 from inface.errors import InfaceError
 
@@ -17,6 +21,9 @@ LikeOption = Annotated[
     str | None, typer.Option("--like", help="A model whose landmarks, regions and mirror pairs the meshes share.")
 ]
 UnitOption = Annotated[str, typer.Option(help="Unit of the files: mm, cm or m.")]
+IdentityOption = Annotated[int, typer.Option(min=1, help="Width of the identity block.")]
+ExpressionOption = Annotated[int, typer.Option(min=1, help="Width of the expression block.")]
+MirrorOption = Annotated[bool, typer.Option("--mirrored", help="Train on mirror images too (needs --like).")]
 WorkersOption = Annotated[int | None, typer.Option(help="Threads that read.")]
 
 
@@ -31,13 +38,15 @@ def pca(
     out: ModelOut = Path("model.h5"),
     components: Annotated[str, typer.Option(help="A number of modes, or a share of the variance below 1.")] = "0.98",
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
     """Principal component analysis."""
     from inface.training import fit_pca
 
-    model = fit_pca(_population(folder, like, unit, workers), components=_components(components))
+    _check_out(out)
+    model = fit_pca(_population(folder, like, unit, workers, mirrored), components=_components(components))
     model.save(out)
     typer.echo(f"{out}: {len(model.latent)} modes, noise {model.noise_std or 0:.3g} mm")
 
@@ -46,14 +55,20 @@ def pca(
 def linear(
     folder: FolderArgument,
     out: ModelOut = Path("model.h5"),
+    identity: IdentityOption = 32,
+    expression: ExpressionOption = 64,
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
     """The linear disentangled model: identity, expression, age (needs subject and age_months in manifest.csv)."""
     from inface.training import fit_linear
 
-    model = fit_linear(_population(folder, like, unit, workers))
+    _check_out(out)
+    population = _population(folder, like, unit, workers, mirrored)
+    _say_limits(population)
+    model = fit_linear(population, {"identity": identity, "expression": expression, "age": 1})
     model.save(out)
     typer.echo(f"{out}: {model!r}")
 
@@ -62,13 +77,18 @@ def linear(
 def autoencoder(
     folder: FolderArgument,
     out: ModelOut = Path("model.h5"),
-    identity: Annotated[int, typer.Option(help="Width of the identity block.")] = 32,
-    expression: Annotated[int, typer.Option(help="Width of the expression block.")] = 64,
+    identity: IdentityOption = 32,
+    expression: ExpressionOption = 64,
     plain: Annotated[int | None, typer.Option(help="One block of this width: not disentangled.")] = None,
     linear_network: Annotated[bool, typer.Option("--linear", help="Linear networks, blocks re-projected.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps at most; by default those of the recipe.")] = None,
+    validation: Annotated[
+        float | None, typer.Option(help="Share of the subjects held out to stop early; 0 for none.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     checkpoint: Annotated[Path | None, typer.Option(help="File to resume from and write to as it goes.")] = None,
     like: LikeOption = None,
+    mirrored: MirrorOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -78,8 +98,16 @@ def autoencoder(
     blocks: dict[str, int] | int = (
         {"identity": identity, "expression": expression, "age": 1} if plain is None else plain
     )
-    population = _population(folder, like, unit, workers)
-    settings = Settings()
+    _check_out(out)
+    population = _population(folder, like, unit, workers, mirrored)
+    if plain is None:
+        _say_limits(population)
+    recipe = Settings()
+    settings = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        validation=recipe.validation if validation is None else validation,
+    )
     with bar("train") as progress:
         trained = fit_autoencoder(
             population,
@@ -107,7 +135,6 @@ def template_from(
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
 ) -> None:
     """Register scans, build a PCA model of them, and register again with it."""
-    from inface.cli import batch
     from inface.training.template_from import template_from as run
 
     scans = batch.expand([str(folder)])
@@ -133,11 +160,42 @@ def _components(text: str) -> int | float:
         raise typer.BadParameter(f"--components {text}: expected a number of modes or a share such as 0.98") from None
 
 
-def _population(folder: Path, like: str | None, unit: str, workers: int | None):
-    from inface.cli.batch import load_model
+def _population(folder: Path, like: str | None, unit: str, workers: int | None, mirror: bool):
+    from inface.training.population_folder import mirrored
+
+    template = None if like is None else batch.load_model(like).template
+    if mirror and (template is None or template.mirror is None):
+        raise InfaceError("--mirrored needs --like with a model whose template knows its mirror pairs")
+    population = read_population(folder, template, unit, workers)
+    return mirrored(population) if mirror else population
+
+
+def read_population(folder: Path, template, unit: str, workers: int | None):
+    """`load_population`, whose warnings become lines on stderr."""
     from inface.training import load_population
 
     if not folder.is_dir():
         raise InfaceError(f"no folder '{folder}': expected one with registered meshes")
-    template = None if like is None else load_model(like).template
-    return load_population(folder, template=template, unit=unit, workers=workers)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        population = load_population(folder, template=template, unit=unit, workers=workers)
+    for warning in caught:
+        typer.echo(f"inface: warning: {warning.message}", err=True)
+    return population
+
+
+def _check_out(out: Path) -> None:
+    """Refuse before the work what could not be written after it."""
+    if out.is_dir():
+        raise InfaceError(f"--out '{out}' is a folder; name the model file, such as '{out / 'model.h5'}'")
+    if not out.parent.is_dir():
+        raise InfaceError(f"--out '{out}': the folder '{out.parent}' does not exist; make it first")
+    if not os.access(out.parent, os.W_OK):
+        raise InfaceError(f"--out '{out}': the folder '{out.parent}' is not writable; choose another")
+
+
+def _say_limits(population) -> None:
+    from inface.training.population_folder import limits
+
+    for sentence in limits(population):
+        typer.echo(f"inface: {sentence}", err=True)

@@ -6,8 +6,8 @@ import numpy as np
 
 from inface._validate import FloatArray, IntArray
 from inface.evaluation.factors import EditError, Editor, ModelEditor, Truth, edit_errors, synthetic_truth
-from inface.evaluation.figures import Figure, mean_figure
-from inface.evaluation.leakage import network_r2, retrieval, ridge_r2
+from inface.evaluation.figures import Figure, mean_figure, r2_figure
+from inface.evaluation.leakage import hits, network, network_r2, retrieval, ridge, ridge_r2
 from inface.evaluation.report import Evaluation
 from inface.evaluation.shape import compactness, completion, generalisation, leave_one_out, specificity
 from inface.models import MorphableModel, PCAMorphableModel
@@ -40,6 +40,8 @@ _PARTS = {
     "leak": "leaks",
     "nothing": "doing nothing",
 }
+LEARNT_FROM = 3000  # training scans, at most, that the probes learn from
+COMPLETION = "completion of a hidden region"
 HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
 
 
@@ -51,15 +53,16 @@ def evaluate(
     truth: Truth | None = None,
     hidden_regions: Sequence[str] | None = None,
     samples: int = 100,
-    completed: int = 20,
+    completed: int = 10,
     seed: int = 0,
 ) -> Evaluation:
     """Measure a model on shapes it was not trained on.
 
     Args:
         population: held-out shapes; labels (`subject`, `age_months`, `expression`) add the figures that need them.
-        train: shapes to learn the leakage probes from, and that samples are compared with. None: the probes are
-            learnt on half of the held-out subjects and judged on the others, and samples compared with `population`.
+        train: shapes to learn the leakage probes from (3,000 of them at most), and that samples are compared with.
+            None: the probes are learnt on half of the held-out subjects and judged on the others, and samples compared
+            with `population`.
         truth: the true shapes for swapped factors; None takes the generator's where the population is synthetic.
         hidden_regions: regions of the template to hide and complete; None takes those of a fixed list that exist.
         samples, completed: drawn shapes for specificity, and scans to complete.
@@ -88,14 +91,13 @@ def evaluate(
     figures.append(mean_figure("specificity", f"{samples} samples", drawn, None))
     face = population.template.regions.get("face", np.zeros(0, np.int64))
     figures += _completion(model, population, hidden_regions, completed)
+    notes = [] if any(f.group == COMPLETION for f in figures) else [f"{COMPLETION}: the template names no regions"]
     if model.blocks:
-        figures += _leakage(model, population, train, seed)
-        figures += _factors(model, population, truth, face, seed)
+        figures += _leakage(model, population, train, seed, notes)
+        figures += _factors(model, population, truth, face, seed, notes)
     name = f"{type(model).__name__}, {len(model.latent)} codes"
-    described = f"{len(population)} held-out scans" + (
-        "" if subject is None else f" of {len(np.unique(subject))} subjects"
-    )
-    return Evaluation(name, described, figures, curves)
+    described = f"{len(population)} scans" + ("" if subject is None else f" of {len(np.unique(subject))} subjects")
+    return Evaluation(name, described, figures, curves, notes)
 
 
 def _check(model: MorphableModel, population: Population) -> None:
@@ -108,7 +110,8 @@ def _check(model: MorphableModel, population: Population) -> None:
         )
     bad = [i for i in range(len(population)) if not np.isfinite(population.shapes[i]).all()]
     if bad:
-        raise ValueError(f"{len(bad)} shapes hold NaN or infinity (the first is number {bad[0]}); leave them out")
+        first = f"number {bad[0]}" if population.name is None else f"'{population.name[bad[0]]}'"
+        raise ValueError(f"{len(bad)} shapes hold NaN or infinity (the first is {first}); leave them out")
 
 
 def _curve(x, y, x_label: str, y_label: str) -> dict:
@@ -135,63 +138,83 @@ def _completion(
         values = completion(model, shapes, hidden)
         mean = np.linalg.norm(shapes[:, hidden] - model.mean_vertices[hidden], axis=2).mean()
         note = f"the mean shape: {mean:.2f} mm"
-        out.append(mean_figure("completion of a hidden region", name, values, subject, note=note))
+        out.append(mean_figure(COMPLETION, name, values, subject, note=note))
     return out
 
 
-def _leakage(model: MorphableModel, population: Population, train: Population | None, seed: int) -> list[Figure]:
-    """What each block tells of age, expression and child."""
+def _leakage(
+    model: MorphableModel, population: Population, train: Population | None, seed: int, notes: list[str]
+) -> list[Figure]:
+    """What each block tells of age, expression and child; `notes` gets what could not be told."""
     editor = ModelEditor(model)
     if population.subject is None:
+        notes.append("leakage: the population does not name its subjects")
         return []
-    codes, target = editor.encode(population.shapes), population
+    codes, target, children = editor.encode(population.shapes), population, population.subject
     if train is None:
         names = np.random.default_rng(seed).permutation(np.unique(population.subject))
         learn = np.isin(population.subject, names[: len(names) // 2])
         known, known_codes = population.subset(learn), codes[learn]
-        target, judged = population.subset(~learn), codes[~learn]
+        target, judged, children = population.subset(~learn), codes[~learn], children[~learn]
     else:
+        if len(train) > LEARNT_FROM:
+            train = train.subset(np.random.default_rng(seed).choice(len(train), LEARNT_FROM, replace=False))
         known, known_codes, judged = train, editor.encode(train.shapes), codes
     out = []
 
     def probe(name: str, block: slice, learnt: FloatArray, wanted: FloatArray) -> None:
-        if len(learnt) < 20 or not np.ptp(wanted) > 0:
+        fewest = min(len(learnt), len(wanted))
+        if fewest < 20:
+            note = f"leakage: {fewest} scans on one side, fewer than 20; give more, or the training set"
+            notes.extend([] if note in notes else [note])
+            return
+        if not np.ptp(wanted) > 0:
+            notes.append(f"leakage, {name}: it is the same in all scans")
             return
         a, b = known_codes[:, block], judged[:, block]
-        out.append(Figure("leakage", f"{name}, ridge", ridge_r2(a, learnt, b, wanted), "R2"))
-        out.append(Figure("leakage", f"{name}, network", network_r2(a, learnt, b, wanted, seed=seed), "R2"))
+        for way, predicted in (("ridge", ridge(a, learnt, b)), ("network", network(a, learnt, b, seed=seed))):
+            out.append(r2_figure("leakage", f"{name}, {way}", predicted, wanted, children))
 
     ages = (known.age_months, target.age_months)
     if ages[0] is not None and ages[1] is not None and np.isfinite(ages[0]).all() and np.isfinite(ages[1]).all():
         for name, block in model.blocks.items():
             probe(f"log age from {name}", block, np.log(ages[0] + 2), np.log(ages[1] + 2))
+    else:
+        notes.append("leakage of age: not every scan has its age")
     if "identity" in model.blocks and "expression" in model.blocks:
-        source, labels = _expression_labels(known), _expression_labels(target)
-        if source is not None and labels is not None:
+        labels = _expression_labels(known, target)
+        if labels is not None:
             for name in ("identity", "expression"):
-                probe(f"expression from {name}", model.blocks[name], source, labels)
+                probe(f"expression from {name}", model.blocks[name], *labels)
+        else:
+            notes.append("leakage of expression: the population does not say which faces are neutral")
         subjects = len(np.unique(population.subject))
         if subjects > 1 and len(population) > subjects:
             for name in ("identity", "expression"):
-                rate = retrieval(codes[:, model.blocks[name]], population.subject, seed=seed)
+                child, rate = hits(codes[:, model.blocks[name]], population.subject, seed=seed)
                 note = f"gallery of {subjects}, chance {1 / subjects:.3f}"
-                out.append(Figure("leakage", f"child from {name}, rank 1", rate, "rate", note=note))
+                out.append(mean_figure("leakage", f"child from {name}, rank 1", rate, child, unit="rate", note=note))
+        else:
+            notes.append("retrieval of children: no two children, or none with two scans")
     return out
 
 
-def _expression_labels(population: Population) -> FloatArray | None:
-    """Known weights of expression units, or the labels as columns of 0 and 1."""
-    if "expression_weights" in population.factors:
-        return np.asarray(population.factors["expression_weights"], float)
-    if population.neutral is not None:
-        return np.asarray(population.neutral, float)[:, None]
-    return None
+def _expression_labels(known: Population, target: Population) -> tuple[FloatArray, FloatArray] | None:
+    """What both populations know of the expressions: weights of units, or 1 for neutral and 0 for others."""
+    if all("expression_weights" in p.factors for p in (known, target)):
+        weights = [np.asarray(p.factors["expression_weights"], float) for p in (known, target)]
+        if weights[0].shape[1] == weights[1].shape[1]:
+            return weights[0], weights[1]
+    if known.neutral is None or target.neutral is None:
+        return None
+    return known.neutral.astype(float)[:, None], target.neutral.astype(float)[:, None]
 
 
 def _factors(
-    model: MorphableModel, population: Population, truth: Truth | None, face: IntArray, seed: int
+    model: MorphableModel, population: Population, truth: Truth | None, face: IntArray, seed: int, notes: list[str]
 ) -> list[Figure]:
     if truth is None and not {"identity", "expression_weights", "deformity"} <= set(population.factors):
+        notes.append("errors of edits: the true shapes are known of a synthetic cohort alone")
         return []
     truth = truth or synthetic_truth(population)
     out = []
@@ -202,7 +225,11 @@ def _factors(
                 if values is None:
                     continue
                 nothing = error.nothing.get(region, values)
-                note = "" if nothing is values else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                note = (
+                    ""
+                    if nothing is values or not nothing.any()
+                    else f"{values.mean() / nothing.mean():.2f} of doing nothing"
+                )
                 name = _PARTS[part]
                 out.append(mean_figure(f"{error.name}, {region}", name, values, population.subject, note=note))
     return out

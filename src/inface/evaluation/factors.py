@@ -7,9 +7,11 @@ from typing import Protocol
 import numpy as np
 
 from inface._validate import FloatArray, IntArray
+from inface.evaluation.figures import distances
 from inface.models import MorphableModel
 from inface.population import Population
 from inface.synthetic import shapes_for
+from inface.transforms import procrustes
 
 # rows whose identity, rows whose expression (None: neutral), months -> true shapes (n, V, 3)
 Truth = Callable[[IntArray, IntArray | None, FloatArray], FloatArray]
@@ -83,18 +85,42 @@ class EditError:
 
 
 def synthetic_truth(population: Population) -> Truth:
-    """The truth of a synthetic cohort, from its factors."""
+    """The truth of a synthetic cohort, from its factors.
+
+    Where the population was aligned (as `load_population` does), each true shape is brought rigidly onto the mean of
+    the population, the pose it would have had among them.
+
+    Raises:
+        ValueError: the population lacks the factors, or its shapes are not those that they describe.
+    """
     factors = population.factors
     missing = {"identity", "expression_weights", "deformity"} - set(factors)
-    if missing:
-        raise ValueError(f"the population lacks the factors {sorted(missing)}; only a synthetic cohort has them")
+    if missing or population.age_months is None:
+        raise ValueError(
+            f"the population lacks {', '.join(sorted(missing)) or 'ages'}; only a synthetic cohort has all factors"
+        )
 
-    def truth(identity_of: IntArray, expression_of: IntArray | None, months: FloatArray) -> FloatArray:
+    def made(identity_of: IntArray, expression_of: IntArray | None, months: FloatArray) -> FloatArray:
         weights = None if expression_of is None else factors["expression_weights"][expression_of]
         sex = None if population.sex is None else population.sex[identity_of]
         return shapes_for(factors["identity"][identity_of], months, sex, weights, factors["deformity"][identity_of])
 
-    return truth
+    few = np.unique(np.linspace(0, len(population) - 1, 3).astype(int))
+    own, shapes = made(few, few, population.age_months[few]), np.asarray(population.shapes[few], np.float64)
+    if own.shape == shapes.shape and np.abs(own - shapes).max() < 0.01:
+        return made
+    posed = [procrustes(a, b).apply(a) for a, b in zip(own, shapes, strict=True)] if own.shape == shapes.shape else []
+    if not posed or np.abs(np.array(posed) - shapes).max() > 0.05:
+        raise ValueError(
+            "the shapes are not those that the population's factors describe (another version of the generator, or "
+            "meshes that were changed); remove the factors (factors.json)"
+        )
+    mean = population.shapes.mean(0, dtype=np.float64)
+
+    def aligned(identity_of: IntArray, expression_of: IntArray | None, months: FloatArray) -> FloatArray:
+        return np.stack([procrustes(x, mean).apply(x) for x in made(identity_of, expression_of, months)])
+
+    return aligned
 
 
 def edit_errors(editor: Editor, population: Population, truth: Truth, face: IntArray, seed: int = 0) -> list[EditError]:
@@ -160,5 +186,5 @@ def _other_child(population: Population, random: np.random.Generator) -> IntArra
 
 
 def _errors(got: FloatArray, wanted: FloatArray, face: IntArray) -> dict[str, FloatArray]:
-    distance = np.linalg.norm(np.asarray(got, np.float32) - np.asarray(wanted, np.float32), axis=2)
+    distance = distances(np.asarray(got, np.float32), np.asarray(wanted, np.float32))
     return {"head": distance.mean(1), "face": distance[:, face].mean(1) if len(face) else distance.mean(1)}

@@ -16,7 +16,12 @@ def r2(predicted: FloatArray, wanted: FloatArray) -> float:
 
 
 def ridge_r2(train: FloatArray, known: FloatArray, test: FloatArray, wanted: FloatArray) -> float:
-    """R2 on held-out codes `test (m, k)` of ridge regression learnt on `train (n, k)` -> `known (n,)` or `(n, j)`.
+    """R2 of `ridge` on held-out codes `test (m, k)` for `wanted (m,)` or `(m, j)`."""
+    return r2(ridge(train, known, test), wanted)
+
+
+def ridge(train: FloatArray, known: FloatArray, test: FloatArray) -> FloatArray:
+    """Predictions `(m, j)` for codes `test (m, k)` of ridge regression learnt on `train (n, k)` -> `known (n, j)`.
 
     The penalty is that of the least generalised cross-validation error [golub1979].
     """
@@ -31,13 +36,19 @@ def ridge_r2(train: FloatArray, known: FloatArray, test: FloatArray, wanted: Flo
         error = ((y - center - u @ (shrink[:, None] * along)) ** 2).sum() / (1 - (shrink.sum() + 1) / len(y)) ** 2
         if error < best[0]:
             best = (float(error), vt.T @ ((s / (s**2 + penalty))[:, None] * along))
-    return r2((test - mean) / std @ best[1] + center, wanted)
+    return (test - mean) / std @ best[1] + center
 
 
 def network_r2(
     train: FloatArray, known: FloatArray, test: FloatArray, wanted: FloatArray, *, hidden: int = 24, seed: int = 0
 ) -> float:
-    """R2 of a network with one hidden layer (tanh), trained with L-BFGS; finds what ridge does not.
+    """R2 of `network` on held-out codes `test (m, k)` for `wanted (m,)` or `(m, j)`."""
+    return r2(network(train, known, test, hidden=hidden, seed=seed), wanted)
+
+
+def network(train: FloatArray, known: FloatArray, test: FloatArray, *, hidden: int = 24, seed: int = 0) -> FloatArray:
+    """Predictions like `ridge` of a network with one hidden layer (tanh), trained with L-BFGS; it finds
+    what ridge does not.
 
     A tenth of the training rows stops it early.
     """
@@ -45,10 +56,10 @@ def network_r2(
     x, y = (train - mean) / std, known.reshape(len(known), -1)
     center, scale = y.mean(0), y.std(0) + 1e-9
     y = (y - center) / scale
-    random = np.random.default_rng(seed)
-    aside = random.random(len(x)) < 0.1
-    if aside.sum() < 2 or (~aside).sum() < 2:
+    if len(x) < 20:
         raise ValueError(f"expected at least 20 scans to train a network on, got {len(x)}")
+    random = np.random.default_rng(seed)
+    aside = random.permutation(len(x)) < len(x) // 10
     width, columns = x.shape[1], y.shape[1]
     sizes = [(hidden, width), (hidden,), (columns, hidden), (columns,)]
     ends = np.cumsum([0] + [int(np.prod(s)) for s in sizes])
@@ -79,30 +90,32 @@ def network_r2(
             best, best_loss = flat.copy(), value
 
     minimize(loss, start, jac=True, method="L-BFGS-B", callback=look, options={"maxiter": 120})  # type: ignore[call-overload]
-    return r2(predict(best, (test - mean) / std) * scale + center, wanted)
+    return predict(best, (test - mean) / std) * scale + center
 
 
 def retrieval(codes: FloatArray, subject: NDArray, *, draws: int = 5, seed: int = 0) -> float:
-    """Rank-1 rate: one scan of each child in a gallery, another one as the probe; mean over draws.
+    """Rank-1 rate: the mean of `hits`."""
+    return float(hits(codes, subject, draws=draws, seed=seed)[1].mean())
+
+
+def hits(codes: FloatArray, subject: NDArray, *, draws: int = 5, seed: int = 0) -> tuple[NDArray, FloatArray]:
+    """Names of the children with two scans or more, and how often each is found: one scan of each child in a gallery,
+    another one as the probe, mean over draws.
 
     Distances are Euclidean between codes `(n, k)` standardised over all scans. Children with one scan stand in the
     gallery only.
     """
     codes = (codes - codes.mean(0)) / (codes.std(0) + 1e-9)
     random = np.random.default_rng(seed)
-    names = np.unique(subject)
-    rates = []
+    names, which = np.unique(subject, return_inverse=True)
+    own = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+    answers = np.flatnonzero(np.bincount(which) > 1)
+    if not len(answers):
+        raise ValueError("retrieval needs children with two scans, there are none")
+    found = np.zeros(len(answers))
     for _ in range(draws):
-        gallery, probes, answers = [], [], []
-        for place, name in enumerate(names):
-            scans = random.permutation(np.flatnonzero(subject == name))
-            gallery.append(scans[0])
-            if len(scans) > 1:
-                probes.append(scans[1])
-                answers.append(place)
-        if not probes:
-            raise ValueError("retrieval needs children with two scans, there are none")
-        a, b = codes[probes], codes[gallery]
+        scans = [random.permutation(rows) for rows in own]
+        a, b = codes[[scans[i][1] for i in answers]], codes[[rows[0] for rows in scans]]
         distance = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
-        rates.append((distance.argmin(1) == answers).mean())
-    return float(np.mean(rates))
+        found += distance.argmin(1) == answers
+    return names[answers], found / draws

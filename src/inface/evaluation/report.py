@@ -13,7 +13,9 @@ from inface.evaluation.figures import Figure
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}td,th{padding:.25rem .6rem;text-align:left;
+table{border-collapse:collapse;width:100%;table-layout:fixed;margin:.5rem 0 1.5rem}th:nth-child(1){width:30%}
+th:nth-child(2){width:10%;text-align:right}th:nth-child(3){width:7%}th:nth-child(4){width:20%}
+td,th{padding:.25rem .6rem;text-align:left;
 border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}h2{margin-top:2rem}
 svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif}small{color:#666}
 """
@@ -27,12 +29,14 @@ class Evaluation:
         model: its description; population: of what it was measured on.
         figures: every number, in the order of the table.
         curves: name -> {"x": [...], "y": [...], "x_label": ..., "y_label": ...} for the plots.
+        notes: what was not measured and why, one sentence each.
     """
 
     model: str
     population: str
     figures: Sequence[Figure]
     curves: Mapping[str, Mapping] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def __getitem__(self, key: tuple[str, str]) -> Figure:
         """The figure of a group and a name; `KeyError` lists what there is."""
@@ -51,12 +55,19 @@ class Evaluation:
                 lines.append(f"{f.group}")
                 group = f.group
             lines.append(f"  {f.name:<{width}}  {_value(f):>8} {f.unit:<5} {_interval(f):<18} {f.note}".rstrip())
+        if self.notes:
+            lines += ["", "not measured", *(f"  {note}" for note in self.notes)]
         return "\n".join(lines)
 
     def to_json(self) -> str:
         """The figures and curves as JSON."""
-        content = {"model": self.model, "population": self.population, "figures": [asdict(f) for f in self.figures]}
-        return json.dumps(content | {"curves": {k: dict(v) for k, v in self.curves.items()}}, indent=1)
+        content: dict = {
+            "model": self.model,
+            "population": self.population,
+            "figures": [asdict(f) for f in self.figures],
+        }
+        content |= {"curves": {k: dict(v) for k, v in self.curves.items()}, "not measured": list(self.notes)}
+        return json.dumps(content, indent=1)
 
     def save_json(self, path: str | Path) -> None:
         """Write `to_json`, atomically."""
@@ -90,6 +101,8 @@ class Evaluation:
             parts.append("</table>")
         for name, curve in self.curves.items():
             parts.append(f"<h2>{html.escape(name)}</h2>{_line(curve)}")
+        if self.notes:
+            parts.append("<h2>not measured</h2><ul>" + "".join(f"<li>{html.escape(n)}" for n in self.notes) + "</ul>")
         parts.append(
             "<p><small>Intervals: 500 cohorts of subjects drawn with return. Figures on synthetic children are not "
             "clinical figures.</small>"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
+from inface.evaluation.figures import distances
 from inface.mesh import Mesh
 from inface.models import MorphableModel, PCAMorphableModel
 from inface.population import Population
@@ -89,8 +90,5 @@ def completion(model: MorphableModel, shapes: FloatArray, hidden: BoolArray) -> 
 
 
 def _decoded_error(model: MorphableModel, codes: FloatArray, shapes: FloatArray) -> FloatArray:
-    parts = [
-        np.linalg.norm(model.decode(codes[i : i + 64]) - shapes[i : i + 64], axis=2).mean(1)
-        for i in range(0, len(shapes), 64)
-    ]
+    parts = [distances(model.decode(codes[i : i + 64]), shapes[i : i + 64]).mean(1) for i in range(0, len(shapes), 64)]
     return np.concatenate(parts)

@@ -19,7 +19,7 @@ from inface.models.autoencoder import AEMorphableModel
 from inface.models.compact import SkipNetwork, SpanModel
 from inface.population import Population
 from inface.training.linear import BLOCKS, LinearStart, finish, fold, linear_start, project
-from inface.training.pca import PrincipalComponents
+from inface.training.pca import PrincipalComponents, training_part
 
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -41,10 +41,10 @@ class Settings:
     """
 
     span: int = 200
-    hidden: tuple[int, ...] = (192, 192)
-    steps: int = 3000
-    batch: int = 32
-    learning_rate: float = 2e-3
+    hidden: tuple[int, ...] = (256, 256)
+    steps: int = 5000
+    batch: int = 64
+    learning_rate: float = 3e-3
     warm_up: float = 0.1
     clip: float = 5.0
     weight_decay: float = 0.1
@@ -52,11 +52,13 @@ class Settings:
     average: float = 0.995
     validation: float = 0.05
     evaluate_every: int = 100
-    patience: int = 5
-    reconstruct: float = 1.0
-    twin: float = 4.0
+    patience: int = 15
+    reconstruct: float = 3.5
+    twin: float = 5.0
     swap: float = 0.5
-    consistent: float = 2.0
+    detail: float = 4.0
+    pair: float = 4.0
+    consistent: float = 0.2
     age: float = 10.0
     twin_age: float = 1.0
 
@@ -120,8 +122,7 @@ def fit_autoencoder(
     settings = settings or Settings()
     if linear:
         settings = replace(settings, hidden=())
-    if population.split is not None:
-        population = population.subset(population.split != "test")
+    population = training_part(population)
     plain = isinstance(blocks, (int, np.integer))
     widths: dict[str, int] = {"": int(blocks)} if plain else dict(blocks or BLOCKS)  # type: ignore[arg-type]
     train, held_out = _split(population, settings.validation, seed)

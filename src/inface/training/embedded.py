@@ -1,4 +1,4 @@
-"""Make the embedded models from nothing: `python -m inface.training.embedded [--subjects 1600] [--out DIR]`.
+"""Make the embedded models from nothing: `python -m inface.training.embedded [--subjects 6000] [--out DIR]`.
 
 A synthetic cohort is drawn, and from it come a PCA model, an autoencoder and a disentangled autoencoder, in one compact
 file; the sample expressions are written beside it. The same arguments give the same models on one machine.
@@ -21,9 +21,9 @@ from inface.models.pca import PCAMorphableModel
 from inface.population import Population
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
-from inface.training.pca import PrincipalComponents, fit_pca
+from inface.training.pca import PrincipalComponents, fit_pca, training_part
 
-SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 1600, 4, 11, 0.06, 200, 97
+SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 6000, 4, 11, 0.06, 200, 97
 SAMPLES = ("crying", "smiling", "surprised", "whining")
 FILE = "embedded.npz"
 
@@ -57,8 +57,9 @@ def build(
     """Write `embedded.npz`, `embedded.json` (records of the runs) and `sample_expressions/` into `out`."""
     started = time.time()
     population = training_cohort(subjects, workers)
-    train = population.subset(population.split != "test")
-    say(f"cohort: {len(population)} scans, {len(train)} of them to train on ({time.time() - started:.0f} s)")
+    train, count = training_part(population), len(population)
+    del population  # it is some gigabytes
+    say(f"cohort: {count} scans, {len(train)} of them to train on ({time.time() - started:.0f} s)")
     pca = fit_pca(train, min(SPAN, len(train) - 1))
     span = PrincipalComponents(
         pca.mean_vertices.reshape(-1).astype(np.float64),

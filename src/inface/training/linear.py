@@ -11,8 +11,9 @@ from inface.models.autoencoder import AEMorphableModel
 from inface.models.base import ModelExtras
 from inface.models.compact import SkipNetwork, SpanModel
 from inface.population import Population
-from inface.training.pca import PrincipalComponents, principal_components
-from inface.training.twofactor import Growth, TwoFactor, fit_two_factor, solve_codes
+from inface.training.pca import PrincipalComponents, principal_components, training_part
+from inface.training.random_effects import fit_two_factor
+from inface.training.twofactor import Growth, TwoFactor, solve_codes
 
 BLOCKS = {"identity": 32, "expression": 64, "age": 1}
 
@@ -26,9 +27,13 @@ def fit_linear(
     log age here: the quadratic and cubic part of the mean growth curve, and that faces move more in bigger heads, stay
     out of a linear model, which therefore ages and decodes worse than a network (figures: docs/training_results.md).
 
+    Shapes whose `split` is "test" are left out.
+
     Raises:
         CorrespondenceError: no subjects, or no subject with repeated scans.
+        ValueError: blocks wider than the span of the data, unusable ages.
     """
+    population = training_part(population)
     coefficients, fit = project(population, span)
     start = linear_start(coefficients, population, fit, dict(blocks or BLOCKS))
     model = finish(start.span_model(), coefficients, population, fit, start.factors.growth)
@@ -36,13 +41,35 @@ def fit_linear(
 
 
 def project(population: Population, span: int | PrincipalComponents) -> tuple[FloatArray, PrincipalComponents]:
-    """Coefficients `(N, K)` of the shapes in the span of their first K modes (or of modes given), and those modes."""
-    rows = population.shapes.reshape(len(population), -1)
+    """Coefficients `(N, K)` of the shapes in the span of their first K modes (or of modes given), and those modes.
+
+    Shapes with missing vertices (NaN) get their most probable coefficients given the vertices that are known.
+    """
+    rows = population.shapes.reshape(len(population), 3 * len(population.template.mesh.vertices))  # none may be there
     fit = span
     if not isinstance(fit, PrincipalComponents):
         fit = principal_components(rows, min(fit, len(rows) - 1, rows.shape[1]), population.weight)
-    parts = [fit.project(rows[i : i + 512]) for i in range(0, len(rows), 512)]
-    return np.concatenate(parts or [np.zeros((0, len(fit.eigenvalues)))]), fit
+    out = np.empty((len(rows), len(fit.eigenvalues)))
+    for start in range(0, len(rows), 512):
+        part = rows[start : start + 512]
+        known = np.isfinite(part)
+        out[start : start + 512] = fit.project(np.where(known, part, fit.mean))
+        for i in np.flatnonzero(~known.all(1)):
+            out[start + i] = fit.conditional(part[i], known[i])
+    return out, fit
+
+
+def shrinkage(covariance: FloatArray, count: int) -> float:
+    """What to add to each variance of a sample covariance `(K, K)` of `count` shapes [chen2010].
+
+    The oracle-approximating weight times the mean variance. The last modes of a sample hold hardly any variance in the
+    sample itself and more in new shapes: without this, codes of new children follow those modes too closely.
+    """
+    size = len(covariance)
+    total, square = float(np.trace(covariance)), float((covariance**2).sum())
+    above = (1 - 2 / size) * square + total**2
+    below = (count + 1 - 2 / size) * (square - total**2 / size)
+    return min(above / below if below > 0 else 1.0, 1.0) * total / size
 
 
 class LinearStart:
@@ -68,7 +95,8 @@ class LinearStart:
                 rest += np.cov(bend.T)
                 rows.append(slope[None])
         self.directions = np.concatenate(rows)
-        matrix = solve_codes(self.directions, rest)
+        floor = shrinkage(self.directions.T @ self.directions + rest, len(coefficients))
+        matrix = solve_codes(self.directions, rest + floor * np.eye(len(rest)))
         ends = np.cumsum([0] + [len(r) for r in rows])
         self.encoders = {name: matrix[a:b] for name, a, b in zip(BLOCKS, ends[:-1], ends[1:], strict=False)}
 
@@ -88,13 +116,16 @@ def linear_start(
         raise ValueError(
             f"blocks: expected widths of 'identity' and 'expression' and 'age': 1 (as in {BLOCKS}), got {dict(blocks)}"
         )
-    most = coefficients.shape[1]
-    if max(blocks.values()) > most:
-        raise ValueError(f"blocks: at most {most} codes a block (the span of the data), got {dict(blocks)}")
     if population.subject is None:
         raise CorrespondenceError(
             "the population does not say which scans are of one subject, so identity and expression cannot be told "
             "apart; add a column 'subject' to manifest.csv, or fit a PCA model or a plain autoencoder"
+        )
+    most = coefficients.shape[1]
+    if max(blocks.values()) > most:
+        raise ValueError(
+            f"blocks: at most {most} codes a block (the span of the {len(coefficients)} scans), got {dict(blocks)}; "
+            "ask for narrower blocks, or add scans"
         )
     months = known_ages(population)
     factors = fit_two_factor(
@@ -102,6 +133,7 @@ def linear_start(
         population.subject,
         months,
         span,
+        neutral=population.neutral,
         identity=blocks["identity"],
         expression=blocks["expression"],
     )

@@ -22,10 +22,12 @@ Losses = dict[str, Any]
 class LossWeights:
     """Weights of the losses; see `TwinLoss`. The age losses are in squared units of standardised log age."""
 
-    reconstruct: float = 1.0
-    twin: float = 4.0
+    reconstruct: float = 3.5
+    twin: float = 5.0
     swap: float = 0.5
-    consistent: float = 2.0
+    detail: float = 4.0
+    pair: float = 4.0
+    consistent: float = 0.2
     age: float = 10.0
     twin_age: float = 1.0
 
@@ -57,6 +59,10 @@ class TwinLoss(PlainLoss):
     - twin: the target from the identity of `same_child`, the expression of `same_expression` and its age, which is
       the true one half of the time and the encoded one otherwise.
     - swap: target and `same_child` exchange expressions AND ages; each must come out as the other's child.
+    - detail: `same_child` + decode(edited) - decode(own) is the target: the edit is right even where the codes hold
+      only part of the child.
+    - pair: the same between the real scans a and b of a child, whose ages are known: what no twin can teach, for a
+      twin grows as the two-factor model says.
     - consistent: target and `same_expression` differ in child and age, so their expression codes must agree. This is
       what keeps identity and age out of the expression code (without it a child is known by its expression code).
     - age, twin_age: the age code is the standardised log age, of real scans and of twins.
@@ -71,6 +77,8 @@ class TwinLoss(PlainLoss):
         codes = net.encode(batch["noisy"])
         target, child, other = codes[: 3 * size].split(size)
         real = codes[3 * size :]
+        before, after = real.split(size)
+        real_ages = batch["real_age"][:, None].split(size)
         ages = [batch[f"{name}_age"][:, None] for name in ("target", "same_child", "same_expression")]
         told = batch["told"].bool()
         target_age = torch.where(told, ages[0], target[:, age])
@@ -81,17 +89,24 @@ class TwinLoss(PlainLoss):
                 torch.cat([child[:, identity], other[:, expression], target_age], 1),
                 torch.cat([child[:, identity], target[:, expression], target_age], 1),
                 torch.cat([target[:, identity], child[:, expression], child_age], 1),
+                torch.cat([child[:, identity], other[:, expression], ages[0]], 1),
+                torch.cat([child[:, identity], child[:, expression], ages[1]], 1),
+                torch.cat([before[:, identity], after[:, expression], real_ages[1]], 1),
+                torch.cat([before[:, identity], before[:, expression], real_ages[0]], 1),
             ]
         )
         out = net.decode(mixed)
+        rebuilt, twin, here, there, edited, own, later, earlier = out.split([3 * size] + 7 * [size])
+        a, b = batch["real"].split(size)
         spread = codes[: 3 * size, expression].detach().std(0) + 1e-4
         away = (target - other)[:, expression] / spread
-        swapped = self.squared(out[4 * size : 5 * size], batch["target"])
-        swapped = swapped + self.squared(out[5 * size :], batch["same_child"])
+        swapped = self.squared(here, batch["target"]) + self.squared(there, batch["same_child"])
         losses = {
-            "reconstruct": w.reconstruct * self.squared(out[: 3 * size], clean),
-            "twin": w.twin * self.squared(out[3 * size : 4 * size], batch["target"]),
+            "reconstruct": w.reconstruct * self.squared(rebuilt, clean),
+            "twin": w.twin * self.squared(twin, batch["target"]),
             "swap": w.swap * swapped,
+            "detail": w.detail * self.squared(batch["same_child"] + edited - own, batch["target"]),
+            "pair": w.pair * self.squared(a + later - earlier, b),
             "consistent": w.consistent * (away**2).mean(),
         }
         if bool(batch["aged"]):

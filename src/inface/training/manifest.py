@@ -1,23 +1,30 @@
 """The table beside a folder of meshes: `manifest.csv`, one row a scan."""
 
 import csv
+import io
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
-from inface.codecs import MESH_FORMATS
+from inface.codecs import MESH_SUFFIXES
 from inface.errors import FormatError
 
 COLUMNS = ("file", "subject", "age_months", "sex", "expression", "neutral", "weight", "split")
+_UNKNOWN = {"", "na", "n/a", "nan", "null"}
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _SEXES = {"": "", "m": "male", "male": "male", "boy": "male", "f": "female", "female": "female", "girl": "female"}
+_SPLITS = {"": "", "train": "train", "test": "test"}
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """Files and what is known of each; a column is None when the table lacks it (see `Population` for the types)."""
+    """Files and what is known of each; a column is None when the table lacks it (see `Population` for the types).
+
+    `unlisted` are the names of meshes that lie in the folder and stand in no row of the table.
+    """
 
     files: list[Path]
     subject: np.ndarray | None = None
@@ -27,13 +34,16 @@ class Manifest:
     neutral: BoolArray | None = None
     weight: FloatArray | None = None
     split: np.ndarray | None = None
+    unlisted: tuple[str, ...] = ()
 
 
 def read_manifest(folder: Path) -> Manifest:
     """`manifest.csv` of a folder; without one, all meshes in it, in the order of their names.
 
     Columns: file, subject, age_months, sex (male/female), expression, neutral (yes/no), weight, split (train/test);
-    all but `file` may be missing, others are passed over.
+    all but `file` may be missing, others are passed over. Cells are separated by commas, semicolons (then numbers may
+    have a decimal comma) or tabs; an empty cell, NA and NaN mean unknown; capitals and spaces in the names of columns
+    do not matter. The text is UTF-8, or UTF-16 with its mark.
 
     Raises:
         FormatError: no such folder, no meshes; a column "file" that is missing; files that are missing or named twice;
@@ -41,75 +51,149 @@ def read_manifest(folder: Path) -> Manifest:
     """
     if not folder.is_dir():
         raise FormatError(f"'{folder}': expected a folder of registered meshes, there is no such folder")
-    table = folder / "manifest.csv"
-    if not table.exists():
-        suffixes = {suffix.lower() for suffix in MESH_FORMATS}
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes)
+    there = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    tables = [p for p in there if p.stem.lower() == "manifest" and p.is_file()]
+    table = next((p for p in tables if p.suffix.lower() == ".csv"), None)
+    if table is None:
+        if tables:
+            raise FormatError(f"'{tables[0]}': only manifest.csv is read; save the table as CSV (UTF-8)")
+        files = [p for p in there if _is_mesh(p)]
         if not files:
             raise FormatError(f"'{folder}': expected registered meshes or a manifest.csv, found neither")
         return Manifest(files)
-    with open(table, newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
-    names = set(rows[0]) if rows else set()
-    if "file" not in names:
-        raise FormatError(
-            f"'{table}': expected a column 'file' and at least one row; known columns: {', '.join(COLUMNS)}"
-        )
+    columns, lines, comma = _table(table)
+    files = _files(folder, table, columns["file"])
+    twice = [path for path, count in Counter(files).items() if count > 1]
+    if twice:
+        raise FormatError(f"'{table}': '{min(twice).name}' stands more than once; give each scan one row")
+    listed = set(files)
+    out = Manifest(
+        files,
+        _words(columns, "subject"),
+        _numbers(table, columns, lines, "age_months", np.nan, comma),
+        _named(table, columns, lines, "sex", _SEXES),
+        _words(columns, "expression"),
+        _named(table, columns, lines, "neutral", _YES),
+        _numbers(table, columns, lines, "weight", 1.0, comma),
+        _named(table, columns, lines, "split", _SPLITS),
+        tuple(p.name for p in there if _is_mesh(p) and p not in listed),
+    )
+    _check_subjects(table, out)
+    return out
+
+
+def _is_mesh(path: Path) -> bool:
+    """Whether the suffix is that of a mesh; JSON files count only where a table names them."""
+    return path.suffix.lower() in MESH_SUFFIXES and path.suffix.lower() != ".json"
+
+
+def _text(table: Path) -> str:
+    content = table.read_bytes()
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise FormatError(f"'{table}': the text is not UTF-8; save the table as CSV (UTF-8)") from None
+
+
+def _table(table: Path) -> tuple[dict[str, list[str]], list[int], bool]:
+    """Known columns by name, the line of each row, and whether numbers may have a decimal comma."""
+    text = _text(table)
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(",;\t", key=header.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    names: list[str] = []
+    rows, lines = [], []
+    try:
+        for row in reader:
+            cells = ["" if cell.strip().lower() in _UNKNOWN else cell.strip() for cell in row]
+            if not any(cells):
+                continue
+            if not names:
+                names = ["_".join(cell.lower().split()) for cell in cells]
+                continue
+            if any(cells[len(names) :]):
+                raise FormatError(
+                    f"'{table}': line {reader.line_num} has {len(cells)} cells, the header {len(names)}; put cells "
+                    f"that hold the separator '{separator}' between quotation marks"
+                )
+            rows.append(cells[: len(names)] + [""] * (len(names) - len(cells)))
+            lines.append(reader.line_num)
+    except csv.Error as error:
+        raise FormatError(f"'{table}': line {reader.line_num} cannot be read as CSV: {error}") from None
+    known = f"known columns: {', '.join(COLUMNS)}"
+    if "file" not in names or not rows:
+        found = f"found {', '.join(name or '(no name)' for name in names)}" if names else "it is empty"
+        raise FormatError(f"'{table}': expected a column 'file' and at least one row, {found}; {known}")
+    double = [name for name in COLUMNS if names.count(name) > 1]
+    if double:
+        raise FormatError(f"'{table}': the column '{double[0]}' stands more than once; keep one")
     for other in ("age", "age_days", "age_years", "age_weeks"):
         if other in names and "age_months" not in names:
             raise FormatError(
                 f"'{table}': the column '{other}' is not read; give 'age_months' (days / 30.44, years * 12)"
             )
-    columns = {name: [(row[name] or "").strip() for row in rows] for name in COLUMNS if name in names}
-    files = [folder / name for name in columns["file"]]
-    missing = [p.name for p in files if not p.is_file()]
-    if missing:
-        raise FormatError(f"'{table}': {len(missing)} of {len(files)} files are not there, the first is '{missing[0]}'")
-    twice = {p for p in files if files.count(p) > 1} if len(set(files)) < len(files) else set()
-    if twice:
-        raise FormatError(f"'{table}': '{min(twice).name}' stands more than once")
-    out = Manifest(
-        files,
-        _words(columns, "subject"),
-        _numbers(table, columns, "age_months", np.nan),
-        _named(table, columns, "sex", _SEXES),
-        _words(columns, "expression"),
-        _named(table, columns, "neutral", _YES),
-        _numbers(table, columns, "weight", 1.0),
-        _named(table, columns, "split", {"": "", "train": "train", "test": "test"}),
+    places = {name: names.index(name) for name in COLUMNS if name in names}
+    return {name: [row[i] for row in rows] for name, i in places.items()}, lines, separator == ";"
+
+
+def _files(folder: Path, table: Path, names: list[str]) -> list[Path]:
+    if "" in names:
+        raise FormatError(f"'{table}': {names.count('')} rows name no file; fill the column 'file', or delete the rows")
+    files = [folder / name for name in names]
+    missing = [i for i, path in enumerate(files) if not path.is_file()]
+    for i in missing:
+        if "\\" in names[i]:
+            files[i] = folder / names[i].replace("\\", "/")
+    missing = [i for i in missing if not files[i].is_file()]
+    if not missing:
+        return files
+    first = files[missing[0]]
+    near = [p for p in first.parent.iterdir() if _is_mesh(p)] if first.parent.is_dir() else []
+    like = [p.name for p in near if first.name.lower() in (p.name.lower(), p.stem.lower())]
+    hint = f"; the folder has '{min(like)}'" if like else ""
+    raise FormatError(
+        f"'{table}': {len(missing)} of {len(files)} files are not there, the first is '{names[missing[0]]}'{hint}"
     )
-    if out.subject is not None:
-        nameless = int((out.subject == "").sum())
-        if nameless:
-            raise FormatError(f"'{table}': {nameless} scans have no subject; name all of them, or drop the column")
-        if out.split is not None:
-            both = np.intersect1d(out.subject[out.split == "train"], out.subject[out.split == "test"])
-            if len(both):
-                raise FormatError(f"'{table}': subject '{both[0]}' is in both splits; split by subject, not by scan")
-    return out
+
+
+def _check_subjects(table: Path, found: Manifest) -> None:
+    if found.subject is None:
+        return
+    nameless = int((found.subject == "").sum())
+    if nameless:
+        raise FormatError(f"'{table}': {nameless} scans have no subject; name all of them, or drop the column")
+    if found.split is not None:
+        both = np.intersect1d(found.subject[found.split == "train"], found.subject[found.split == "test"])
+        if len(both):
+            raise FormatError(f"'{table}': subject '{both[0]}' is in both splits; split by subject, not by scan")
 
 
 def _words(columns, name: str):
     return np.array(columns[name], dtype=np.str_) if name in columns else None
 
 
-def _numbers(table: Path, columns, name: str, default: float):
+def _numbers(table: Path, columns, lines: list[int], name: str, default: float, comma: bool):
     if name not in columns:
         return None
     out = np.empty(len(columns[name]))
     for i, word in enumerate(columns[name]):
         try:
-            out[i] = float(word) if word else default
+            out[i] = float(word.replace(",", ".") if comma else word) if word else default
         except ValueError:
-            raise FormatError(f"'{table}': row {i + 2}, {name}: expected a number, got '{word}'") from None
+            out[i] = np.inf
+        if np.isinf(out[i]):
+            raise FormatError(f"'{table}': line {lines[i]}, {name}: expected a number, or nothing; got '{word}'")
+    if name == "weight" and (out < 0).any():
+        i = int(np.argmax(out < 0))
+        raise FormatError(f"'{table}': line {lines[i]}, weight: expected zero or more, got {out[i]:g}")
     return out
 
 
-def _named(table: Path, columns, name: str, known: dict):
+def _named(table: Path, columns, lines: list[int], name: str, known: dict):
     if name not in columns:
         return None
     for i, word in enumerate(columns[name]):
         if word.lower() not in known:
             wanted = ", ".join(key for key in known if key)
-            raise FormatError(f"'{table}': row {i + 2}, {name}: expected one of {wanted}, or nothing; got '{word}'")
+            raise FormatError(f"'{table}': line {lines[i]}, {name}: expected one of {wanted}, or nothing; got '{word}'")
     return np.array([known[word.lower()] for word in columns[name]])

@@ -1,6 +1,7 @@
 """The training loop: batches that depend on seed and step alone, checkpoints, early stopping, many processes."""
 
 import copy
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,8 +156,10 @@ class _State:
         content = {name: part.state_dict() for name, part in self.parts.items()}
         content |= {"configuration": self.configuration, "step": step, "curves": self.curves}
         content |= {"best": self.best, "best_step": self.best_step, "best_loss": self.best_loss}
-        with atomic_write(self.path) as temporary, open(temporary, "wb") as stream:
-            torch.save(content, stream)
+        held = io.BytesIO()  # torch itself hides a full disk behind a RuntimeError of its own
+        torch.save(content, held)
+        with atomic_write(self.path) as temporary:
+            temporary.write_bytes(held.getbuffer())
 
     def take_up(self) -> int:
         """Load the checkpoint where there is one; returns the step to go on from."""
@@ -165,8 +168,10 @@ class _State:
         try:
             content = torch.load(self.path, weights_only=True)
             other = content["configuration"]
-        except Exception as error:
-            raise FormatError(f"'{self.path}': not a checkpoint of this package, or damaged ({error})") from None
+        except Exception:
+            raise FormatError(
+                f"'{self.path}': not a checkpoint of this package, or damaged; name another file, or delete it"
+            ) from None
         if other != self.configuration:
             names = _differences(self.configuration, other)
             raise ValueError(
@@ -203,7 +208,7 @@ def _batches(factors: TwoFactor | None, coefficients, population: Population, sc
             return {"clean": _tensor(clean, where), "noisy": _tensor(noisy, where)}
 
         return plain
-    twins = Twins(coefficients, population.subject, known_ages(population), factors, scale)
+    twins = Twins(coefficients, population.subject, known_ages(population), population.neutral, factors, scale)
 
     def paired(random: np.random.Generator) -> dict[str, torch.Tensor]:
         batch = twins.draw(random, settings.batch)

@@ -1,15 +1,16 @@
 """Principal components of a population: exact by the Gram matrix, randomised out of core, EM for missing vertices."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.linalg import blas, eigh
 
-from inface._validate import FloatArray
+from inface._validate import BoolArray, FloatArray
 from inface.errors import ConvergenceError
 from inface.models.pca import PCAMorphableModel
-from inface.population import Population
+from inface.population import Population, empty_stack
 
 SLAB_BYTES = 32 * 2**20
 EXACT_LIMIT = 8192
@@ -44,6 +45,15 @@ class PrincipalComponents:
         """Coefficients `(..., k)` float64 of flattened shapes `(..., D)`."""
         return np.asarray((rows - self.mean).astype(self.components.dtype) @ self.components.T, np.float64)
 
+    def conditional(self, row: FloatArray, known: BoolArray) -> FloatArray:
+        """The most probable coefficients `(k,)` of a shape `(D,)` of which only the coordinates `known (D,)` are
+        known, what the modes leave out being noise of `noise_std` [tipping1999]."""
+        root = np.sqrt(self.eigenvalues)
+        part = self.components[:, known].astype(np.float64) * root[:, None]
+        noise = max(self.noise_std**2, 1e-9 * self.total_variance / len(self.mean))
+        system = part @ part.T + noise * np.eye(len(part))
+        return root * np.linalg.solve(system, part @ (row[known] - self.mean[known]))
+
     def expand(self, coefficients: FloatArray) -> FloatArray:
         """Flattened shapes `(..., D)` of coefficients `(..., k)`."""
         return coefficients.astype(self.components.dtype) @ self.components + self.mean
@@ -65,11 +75,13 @@ def fit_pca(
     is smaller): float32 products of blocks for float32 shapes, summed in float64. "randomised" reads a stack row by row
     in a few passes and needs memory independent of N [halko2011]; "auto" takes it above 8,192 shapes. Shapes may be a
     memory map. Vertices that are NaN are estimated by expectation maximisation; `population.weight` weighs the shapes.
-    Mean colours are those of the template, or the mean of the factor "colors" where the population has it.
+    Mean colours are those of the template, or the mean of the factor "colors" where the population has it. Shapes
+    whose `split` is "test" are left out.
 
     Raises:
         ValueError: fewer than two shapes, all shapes equal, too many components, a vertex no shape knows.
     """
+    population = training_part(population)
     rows = population.shapes.reshape(len(population), -1)
     fit = principal_components(rows, components, population.weight, method=method, seed=seed)
     noise_std = fit.noise_std if noise == "auto" else float(noise)
@@ -97,6 +109,16 @@ def fit_pca(
     )
 
 
+def training_part(population: Population) -> Population:
+    """The population without the shapes whose `split` is "test"; refuses one that has no others."""
+    if population.split is None or not (population.split == "test").any():
+        return population
+    kept = population.split != "test"
+    if not kept.any():
+        raise ValueError("every shape has the split 'test', so there is none to train on; mark some 'train'")
+    return population.subset(kept)
+
+
 def principal_components(
     rows: FloatArray,
     components: int | float,
@@ -115,11 +137,11 @@ def principal_components(
     weights = _normalised(weights, count)
     if method == "auto":
         method = "exact" if min(count, dimension) <= EXACT_LIMIT else "randomised"
-    if _has_nan(rows):
-        return _expectation_maximisation(rows, wanted, weights)
-    if method == "randomised":
-        return _randomised(rows, wanted, weights, seed)
-    return _exact(rows, wanted, weights)
+
+    def solve(full: FloatArray) -> PrincipalComponents:
+        return _randomised(full, wanted, weights, seed) if method == "randomised" else _exact(full, wanted, weights)
+
+    return _expectation_maximisation(rows, weights, solve) if _has_nan(rows) else solve(rows)
 
 
 def _wanted(components: int | float, most: int) -> int | float:
@@ -142,9 +164,14 @@ def _normalised(weights: FloatArray | None, count: int) -> FloatArray:
     return weights / weights.sum()
 
 
-def _has_nan(rows: FloatArray) -> bool:
+def _blocks(rows: FloatArray) -> list[slice]:
+    """Slices of whole rows, about `SLAB_BYTES` each."""
     step = max(1, SLAB_BYTES // rows[:1].nbytes)
-    return any(np.isnan(rows[i : i + step]).any() for i in range(0, len(rows), step))
+    return [slice(i, min(i + step, len(rows))) for i in range(0, len(rows), step)]
+
+
+def _has_nan(rows: FloatArray) -> bool:
+    return any(np.isnan(rows[block]).any() for block in _blocks(rows))
 
 
 def _work_dtype(rows: FloatArray) -> Any:
@@ -169,9 +196,10 @@ def _keep(values: FloatArray, total: float, wanted: int | float, rank: int, mean
 
 
 def _signed(components: FloatArray) -> FloatArray:
-    """Each row with its largest entry positive, so that a refit gives the same signs."""
-    largest = np.abs(components).argmax(1)
-    return components * np.sign(components[np.arange(len(components)), largest])[:, None]
+    """Each row with its largest entry positive, so that a refit gives the same signs; in place."""
+    for row in components:
+        row *= np.sign(row[np.abs(row).argmax()])
+    return components
 
 
 def _orthonormal(components: FloatArray) -> FloatArray:
@@ -193,7 +221,7 @@ def _exact(rows: FloatArray, wanted: int | float, weights: FloatArray) -> Princi
     dtype = _work_dtype(rows)
     mean = np.empty(dimension)
     root = np.sqrt(weights).astype(dtype)[:, None]
-    width = max(1, min(dimension, SLAB_BYTES // (count * np.dtype(dtype).itemsize)))
+    width = max(1, min(dimension, SLAB_BYTES // 4 // (count * np.dtype(dtype).itemsize)))
     slabs = [slice(i, min(i + width, dimension)) for i in range(0, dimension, width)]
 
     def centred(slab: slice) -> FloatArray:
@@ -241,7 +269,8 @@ def _top(matrix: FloatArray, wanted: int | float) -> tuple[FloatArray, FloatArra
     """Eigenvalues, descending, and eigenvectors of a symmetric matrix of which the upper triangle is filled."""
     size = len(matrix)
     subset = (size - wanted, size - 1) if isinstance(wanted, int) and wanted < size else None
-    values, vectors = eigh(matrix, lower=False, subset_by_index=subset, overwrite_a=True, check_finite=False)
+    # the transpose of a C-ordered matrix is what Fortran wants: no copy is made
+    values, vectors = eigh(matrix.T, lower=True, subset_by_index=subset, overwrite_a=True, check_finite=False)
     return values[::-1], vectors[:, ::-1]
 
 
@@ -251,17 +280,16 @@ def _randomised(
     """Subspace iteration that reads the rows a block at a time, started from randomly chosen shapes [halko2011].
 
     One pass for mean and total variance, then passes that each apply the covariance once, until the kept eigenvalues
-    are settled to 1e-8 of the largest. Memory is a few `(D, width)` arrays, whatever N is.
+    are settled to 1e-8 of the largest (5e-7 for float32 shapes). Memory is a few `(D, width)` arrays, whatever N is.
     """
     count, dimension = rows.shape
     dtype = _work_dtype(rows)
     width = min(dimension, count, (wanted + max(20, wanted // 4)) if isinstance(wanted, int) else largest)
-    step = max(1, SLAB_BYTES // (dimension * np.dtype(dtype).itemsize))
-    blocks = [slice(i, min(i + step, count)) for i in range(0, count, step)]
+    blocks = _blocks(rows)
     origin = np.asarray(rows[0], np.float64)
     shift, square = np.zeros(dimension), 0.0
     for block in blocks:
-        part = (rows[block] - origin).astype(dtype)
+        part = np.subtract(rows[block], origin.astype(dtype), dtype=dtype)
         shift += weights[block] @ part
         square += float(weights[block] @ np.einsum("nd,nd->n", part, part, dtype=np.float64))
     mean = origin + shift
@@ -269,14 +297,17 @@ def _randomised(
     chosen = np.sort(np.random.default_rng(seed).choice(count, width, replace=False))
     basis = np.linalg.qr((rows[chosen] - mean).T.astype(dtype))[0]
     before = np.zeros(width)
+    settled = max(1e-8, 4 * np.finfo(dtype).eps)  # float32 products never settle further
+    center, root = mean.astype(dtype), np.sqrt(weights / _freedom(weights)).astype(dtype)
     for _ in range(passes):
         image = np.zeros((dimension, width))
         for block in blocks:
-            part = ((rows[block] - mean) * np.sqrt(weights[block] / _freedom(weights))[:, None]).astype(dtype)
+            part = np.subtract(rows[block], center, dtype=dtype)
+            part *= root[block, None]
             image += part.T @ (part @ basis)
         values, rotation = _top(basis.T @ image, width)
         keep = _keep(values, total, wanted, count - 1, mean, dtype)
-        if np.abs(values - before)[:keep].max() <= 1e-8 * values[0]:
+        if np.abs(values - before)[:keep].max() <= settled * values[0]:
             if isinstance(wanted, float) and values[:keep].sum() < wanted * total * (1 - 1e-6) and keep == width:
                 raise ValueError(
                     f"components: {width} modes reach {values.sum() / total:.3f} of the variance, less than {wanted}; "
@@ -292,34 +323,42 @@ def _randomised(
 
 
 def _expectation_maximisation(
-    rows: FloatArray, wanted: int | float, weights: FloatArray, *, rounds: int = 200, tolerance: float = 1e-3
+    rows: FloatArray,
+    weights: FloatArray,
+    solve: Callable[[FloatArray], PrincipalComponents],
+    *,
+    rounds: int = 200,
+    tolerance: float = 1e-3,
 ) -> PrincipalComponents:
     """Fill missing coordinates with their expectation given the known ones, refit, repeat [josse2012].
 
     The expectation is the posterior mean under the modes and the discarded variance as noise. It settles when no filled
-    coordinate moves by more than `tolerance` mm (root mean square).
+    coordinate moves by more than `tolerance` mm (root mean square). The filled copy of a large stack lies on disk.
     """
-    known = np.isfinite(rows)
-    if not known.any(0).all():
-        missing = int((~known.any(0)).reshape(-1, 3).any(1).sum())
+    blocks = _blocks(rows)
+    total, weight = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    incomplete: list[int] = []
+    holes = 0
+    for block in blocks:
+        known = np.isfinite(rows[block])
+        total += weights[block] @ np.where(known, rows[block], 0)
+        weight += weights[block] @ known
+        incomplete += (block.start + np.flatnonzero(~known.all(1))).tolist()
+        holes += int((~known).sum())
+    if not (weight > 0).all():
+        missing = int((weight == 0).reshape(-1, 3).any(1).sum())
         raise ValueError(f"{missing} vertices are missing in every shape, so they cannot be modelled; cut them away")
-    filled = np.where(known, rows, 0).astype(_work_dtype(rows))
-    start = (weights @ filled) / (weights @ known)
-    filled[~known] = np.broadcast_to(start, rows.shape)[~known]
-    incomplete = np.flatnonzero(~known.all(1))
+    filled = empty_stack(rows.shape, _work_dtype(rows))
+    for block in blocks:
+        filled[block] = np.where(np.isfinite(rows[block]), rows[block], total / weight)
     for _ in range(rounds):
-        fit = _exact(filled, wanted, weights)
-        scaled = fit.components * np.sqrt(fit.eigenvalues)[:, None].astype(fit.components.dtype)
-        noise = max(fit.noise_std**2, 1e-9 * fit.total_variance / rows.shape[1])
+        fit = solve(filled)
         moved = 0.0
         for i in incomplete:
-            seen, hidden = known[i], ~known[i]
-            part = scaled[:, seen].astype(np.float64)
-            system = part @ part.T + noise * np.eye(len(part))
-            code = np.linalg.solve(system, part @ (filled[i, seen] - fit.mean[seen]))
-            new = fit.mean[hidden] + code @ scaled[:, hidden]
-            moved += float(((new - filled[i, hidden]) ** 2).sum())
-            filled[i, hidden] = new
-        if moved <= tolerance**2 * (~known).sum():
-            return _exact(filled, wanted, weights)
+            known = np.isfinite(rows[i])
+            new = fit.mean[~known] + fit.conditional(filled[i], known) @ fit.components[:, ~known]
+            moved += float(((new - filled[i, ~known]) ** 2).sum())
+            filled[i, ~known] = new
+        if moved <= tolerance**2 * holes:
+            return solve(filled)
     raise ConvergenceError(f"the missing vertices did not settle in {rounds} rounds; ask for fewer modes")

@@ -1,27 +1,29 @@
 """A folder of registered meshes as a `Population`: read, checked, aligned."""
 
+import hashlib
+import json
 import os
-import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inface._validate import FloatArray
 from inface.codecs import MeshData, read_mesh
 from inface.errors import CorrespondenceError, FormatError
 from inface.mesh import Mesh
-from inface.population import Population
+from inface.population import MEMORY_LIMIT, Population, empty_stack
 from inface.template import Template, topology_hash
-from inface.training.manifest import read_manifest
+from inface.training.manifest import Manifest, read_manifest
 from inface.transforms import procrustes
 
-MEMORY_LIMIT = 4 * 2**30
 MIRRORED = " (mirrored)"
 _UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
 _COLUMNS = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
+_TOGETHER = 16  # shapes aligned at once
 _HEAD = (40.0, 400.0)  # mm, plausible largest extents of a face or head
 
 
@@ -55,7 +57,8 @@ def load_population(
 
     Args:
         folder: meshes in any format that keeps vertex order, and optionally `manifest.csv` (columns: see
-            `manifest.read_manifest`; what is missing limits what can be trained).
+            `manifest.read_manifest`; what is missing limits what can be trained). The `factors.json` of a synthetic
+            cohort is read too.
         template: landmarks, regions and mirror pairs of the topology; None takes the first mesh alone.
         unit: of the files; shapes come out in mm.
         align: rigid generalised Procrustes, size kept. The pose is that of the template, or of the first mesh.
@@ -63,11 +66,14 @@ def load_population(
         memory_limit: bytes; a larger stack goes to a temporary file and is streamed from there.
 
     Raises:
-        CorrespondenceError: another number of vertices or other triangles (the file is named).
-        FormatError: an unreadable mesh, a format without vertex identity (STL), sizes that are not heads in `unit`.
+        CorrespondenceError: another number of vertices, other triangles, a mirror image (the file is named).
+        FormatError: an unreadable mesh, a format without vertex identity (STL), sizes that are not heads in `unit`,
+            a mesh without a known vertex.
+        FileAccessError: no room for the temporary file.
 
     Warns:
-        PopulationWarning: duplicates and outliers, by name; none is dropped.
+        PopulationWarning: duplicates and outliers, by name, none is dropped; meshes that the table does not list; ages
+            that look like days.
     """
     folder = Path(folder)
     if unit not in _UNITS:
@@ -80,14 +86,15 @@ def load_population(
     against = files[0].name if template is None else "the template"
     if template is None:
         template = Template(Mesh(first.vertices * _UNITS[unit], first.triangles))
-    wanted = (len(template.mesh.vertices), template.hash)
-    shapes = _stack((len(files), wanted[0], 3), memory_limit)
-    colors = np.zeros((wanted[0], 3))
+    common, start = template, template.mesh.vertices
+    shapes = empty_stack((len(files), len(start), 3), limit=memory_limit)
+    colors = np.zeros((len(start), 3))
     coloured = 0
 
     def read(i: int) -> FloatArray | None:
         data = first if i == 0 else _mesh(files[i])
-        _check_topology(data, files[i], wanted, against)
+        _check_topology(data, files[i], common, against)
+        _check_side(data.vertices, start, files[i], against)
         shapes[i] = data.vertices * _UNITS[unit]
         return data.colors
 
@@ -100,7 +107,7 @@ def load_population(
     if template.mesh.colors is None and coloured == len(files):
         template = replace(template, mesh=template.mesh.with_colors(colors / coloured))
     if align:
-        align_in_place(shapes, template.mesh.vertices)
+        align_in_place(shapes, start)
     population = Population(
         template,
         shapes,
@@ -112,34 +119,51 @@ def load_population(
         weight=manifest.weight,
         split=manifest.split,
         name=np.array([p.name for p in files]),
+        factors=_factors(folder, files),
     )
     _report(inspect(population))
+    _warn_of_table(manifest, population)
     return population
 
 
 def align_in_place(shapes: FloatArray, start: FloatArray, *, rounds: int = 10, tolerance: float = 1e-3) -> None:
-    """Rigid generalised Procrustes of shapes `(N, V, 3)`, one after the other, so that a stack on disk may be larger
-    than memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
+    """Rigid generalised Procrustes of shapes `(N, V, 3)`, a few at a time, so that a stack on disk may be larger than
+    memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
 
     Stops when the mean moves by less than `tolerance` mm.
     """
     mean: FloatArray = np.asarray(start, np.float64)
     for _ in range(rounds):
         total, known = np.zeros_like(mean), np.zeros((len(mean), 1))
-        for i in range(len(shapes)):
-            shape: FloatArray = np.asarray(shapes[i], np.float64)
-            seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
-            shape = procrustes(shape[seen], mean[seen]).apply(shape)
-            shapes[i] = shape
-            finite = np.isfinite(shape).all(1, keepdims=True)
-            total += np.where(finite, shape, 0)
-            known += finite
+        for lo in range(0, len(shapes), _TOGETHER):
+            block: FloatArray = np.asarray(shapes[lo : lo + _TOGETHER], np.float64)
+            finite = np.isfinite(block).all(2, keepdims=True)
+            if np.all(finite) and np.isfinite(mean).all():
+                block = _posed(block, mean)
+                total += block.sum(0)
+                known += len(block)
+            else:
+                for i, shape in enumerate(block):
+                    seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
+                    block[i] = procrustes(shape[seen], mean[seen]).apply(shape)
+                total += np.where(finite, block, 0).sum(0)
+                known += np.sum(finite, axis=0)
+            shapes[lo : lo + _TOGETHER] = block
         new = np.where(known > 0, total / np.maximum(known, 1), np.nan)
         seen = np.isfinite(new).all(1) & np.isfinite(mean).all(1)
         new = procrustes(new[seen], mean[seen]).apply(new)
         moved, mean = float(np.abs(new[seen] - mean[seen]).max()), new
         if moved < tolerance:
             return
+
+
+def _posed(shapes: FloatArray, target: FloatArray) -> FloatArray:
+    """`procrustes(shape, target).apply(shape)` of many complete shapes `(n, V, 3)` at once."""
+    center = target.mean(0)
+    around = shapes - shapes.mean(1, keepdims=True)
+    u, _, vt = np.linalg.svd((target - center).T @ around)
+    u[:, :, 2] *= np.sign(np.linalg.det(u @ vt))[:, None]
+    return around @ (u @ vt).transpose(0, 2, 1) + center
 
 
 def inspect(population: Population, *, limit: float = 6.0) -> Findings:
@@ -150,7 +174,8 @@ def inspect(population: Population, *, limit: float = 6.0) -> Findings:
     names = np.arange(len(population)).astype(str) if population.name is None else population.name
     groups: dict[bytes, list[str]] = {}
     for name, shape in zip(names, population.shapes, strict=True):
-        groups.setdefault(np.round(np.asarray(shape, np.float64), 4).tobytes()[::7], []).append(str(name))
+        rounded = np.round(np.asarray(shape, np.float64), 4) + 0.0  # no negative zeros
+        groups.setdefault(hashlib.sha256(rounded.tobytes()).digest(), []).append(str(name))
     ages = population.age_months
     design = np.ones((len(population), 1))
     if ages is not None and np.isfinite(ages).all() and (ages > -2).all() and np.ptp(ages) > 0:
@@ -178,7 +203,6 @@ def mirrored(population: Population) -> Population:
     mirror = population.template.mirror
     if mirror is None:
         raise ValueError("the template does not know its mirror pairs, so shapes cannot be mirrored; give a template")
-    twin = population.shapes[:, mirror] * np.asarray([-1, 1, 1], population.shapes.dtype)
     both = np.concatenate([np.arange(len(population))] * 2)
     both_sides = np.repeat([False, True], len(population))
     columns = {name: None if (value := getattr(population, name)) is None else value[both] for name in _COLUMNS}
@@ -187,7 +211,11 @@ def mirrored(population: Population) -> Population:
         words = columns[name]
         if words is not None:
             columns[name] = np.concatenate([words[:half], np.char.add(words[half:], MIRRORED)])
-    shapes = np.concatenate([population.shapes, twin])
+    own = population.shapes
+    shapes = empty_stack((2 * half, *own.shape[1:]), own.dtype)
+    for i, shape in enumerate(own):
+        shapes[i] = shape
+        shapes[half + i] = shape[mirror] * np.asarray([-1, 1, 1], own.dtype)
     return Population(population.template, shapes, **columns, factors={"mirrored": both_sides})
 
 
@@ -215,37 +243,65 @@ def _mesh(path: Path) -> MeshData:
     return data
 
 
-def _check_topology(data: MeshData, path: Path, wanted: tuple[int, str], against: str) -> None:
-    count, name = wanted
+def _check_topology(data: MeshData, path: Path, template: Template, against: str) -> None:
+    count = len(template.mesh.vertices)
     if len(data.vertices) != count:
         raise CorrespondenceError(
             f"'{path.name}': {len(data.vertices)} vertices where {against} has {count}; all meshes of a folder must be "
             "in correspondence (register them first)"
         )
-    if len(data.triangles) and topology_hash(count, data.triangles) != name:
-        turned = topology_hash(count, data.triangles[:, ::-1]) == name
-        how = "turned inside out (reversed triangles)" if turned else "joined by other triangles"
+    if not np.isfinite(data.vertices).all(1).sum() >= 3:
+        raise FormatError(f"'{path.name}': no vertex is known (all are NaN); leave it out")
+    if not len(data.triangles) or np.array_equal(data.triangles, template.mesh.triangles):
+        return
+    if topology_hash(count, data.triangles) != template.hash:
+        turned = topology_hash(count, data.triangles[:, ::-1]) == template.hash
+        how = "turned inside out (reversed triangles, as of a mirror image)" if turned else "joined by other triangles"
         raise CorrespondenceError(
             f"'{path.name}': as many vertices as {against}, but {how}; it is not in correspondence"
         )
 
 
-def _stack(shape: tuple[int, int, int], limit: int) -> FloatArray:
-    """An array, or, when it would be larger than `limit` bytes, one in a temporary file that goes with it."""
-    if 4 * int(np.prod(shape)) <= limit:
-        return np.empty(shape, np.float32)
-    with tempfile.TemporaryFile(prefix="inface-") as stream:
-        return np.memmap(stream, np.float32, "w+", shape=shape)
+def _check_side(vertices: FloatArray, start: FloatArray, path: Path, against: str) -> None:
+    """A mirror image fits far better once it is mirrored back; nothing rigid can turn it into the others."""
+    step = max(1, len(start) // 1000)  # some of the vertices tell it as well
+    vertices, start = vertices[::step], start[::step]
+    known = np.isfinite(vertices).all(1) & np.isfinite(start).all(1)
+    if known.sum() < 4:
+        return
+    a, b = vertices[known] - vertices[known].mean(0), start[known] - start[known].mean(0)
+    u, s, vt = np.linalg.svd((b.T @ a) / (np.linalg.norm(a) * np.linalg.norm(b)))
+    left, other = 1 - s[:2].sum() + s[2], 1 - s.sum()  # squared distances at best, sizes made equal
+    if np.linalg.det(u @ vt) < 0 and other < 0.25 * left:
+        raise CorrespondenceError(
+            f"'{path.name}': it is a mirror image of {against} (a left side where the others have the right); mirror "
+            "it back, or re-register it"
+        )
+
+
+def limits(population: Population) -> tuple[str, ...]:
+    """What the population cannot teach a model with blocks, and what stands in its place; one sentence each."""
+    out = []
+    if population.age_months is None or np.isnan(population.age_months).all():
+        out.append("no ages (column age_months): the age block learns nothing, and ages cannot be set in months")
+    marked = population.neutral is not None and population.neutral.any()
+    named = population.expression is not None and (population.expression == "neutral").any()
+    if not (marked or named):
+        out.append("no neutral faces (column neutral): the mean expression stands for neutral")
+    if population.expression is None or (population.expression == "").all():
+        out.append("no named expressions (column expression): the model knows none by name")
+    return tuple(out)
 
 
 def _check_size(shapes: FloatArray, files: list[Path], unit: str) -> None:
-    extent = np.array([np.nanmax(np.ptp(np.nan_to_num(s, nan=np.nanmean(s)), axis=0)) for s in shapes])
+    extent = np.array([(np.nanmax(s, 0) - np.nanmin(s, 0)).max() for s in shapes])
     typical = float(np.median(extent))
     for other, factor in _UNITS.items():
         scaled = typical / _UNITS[unit] * factor
         if not _HEAD[0] <= typical <= _HEAD[1] and _HEAD[0] <= scaled <= _HEAD[1]:
             raise FormatError(
-                f"the meshes are {typical:.3g} mm wide as read in {unit}; they look like {other}: set unit"
+                f"the meshes are {typical:.3g} mm wide as read in {unit}; they look like {other}: "
+                f"give unit='{other}' (--unit {other})"
             )
     odd = np.flatnonzero((extent < 0.4 * typical) | (extent > 2.5 * typical))
     if len(odd):
@@ -262,3 +318,34 @@ def _report(findings: Findings) -> None:
         names = ", ".join(f"{name} (z {z:.0f})" for name, z in findings.outliers[:10])
         more = f" and {len(findings.outliers) - 10} more" if len(findings.outliers) > 10 else ""
         warnings.warn(f"far from the others: {names}{more}; look at them", PopulationWarning, stacklevel=3)
+
+
+def _factors(folder: Path, files: list[Path]) -> dict[str, NDArray]:
+    """What `inface synth cohort` knows of each scan (`factors.json`): truth for `inface.evaluate`."""
+    path = folder / "factors.json"
+    if not path.is_file():
+        return {}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        scans = [record["scans"][file.name] for file in files]
+        out = {name: np.array([scan[name] for scan in scans]) for name in ("expression_weights", "deformity")}
+        out["identity"] = np.array([record["identity"][scan["subject"]] for scan in scans])
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(
+            f"'{path}': expected the factors of every scan, as `inface synth cohort` writes them ({error!r}); "
+            "remove it if the meshes are others"
+        ) from None
+    return out
+
+
+def _warn_of_table(manifest: Manifest, population: Population) -> None:
+    if manifest.unlisted:
+        names = ", ".join(manifest.unlisted[:3]) + (", ..." if len(manifest.unlisted) > 3 else "")
+        words = (
+            f"{len(manifest.unlisted)} meshes of the folder stand in no row of manifest.csv and are not read: {names}"
+        )
+        warnings.warn(words, PopulationWarning, stacklevel=3)
+    ages = population.age_months
+    if ages is not None and np.isfinite(ages).any() and np.nanmedian(ages) > 120:
+        words = f"age_months: the median is {np.nanmedian(ages):g}, which looks like days; months are days / 30.44"
+        warnings.warn(words, PopulationWarning, stacklevel=3)

@@ -37,17 +37,18 @@ class Twins:
         coefficients: `(N, K)` mm.
         subject: `(N,)` names.
         months: `(N,)` or None.
+        neutral: `(N,)` marks neutral scans, or None.
         factors: the two-factor model, for growth and identities.
         scale: `(K,)`; coefficients are divided by it.
     """
 
-    def __init__(self, coefficients, subject, months, factors: TwoFactor, scale) -> None:
+    def __init__(self, coefficients, subject, months, neutral, factors: TwoFactor, scale) -> None:
         which, counts = np.unique(subject, return_inverse=True, return_counts=True)[1:]
         self.which = which
         self.coefficients, self.scale, self.factors = coefficients, scale, factors
         self.aged = months is not None
-        self.code = factors.growth.code(months) if months is not None and factors.growth else np.zeros(len(which))
-        self.means = factors.subject_means(coefficients, which, months)
+        self.code = factors.code(months, len(which))
+        self.means = factors.subject_means(coefficients, which, months, neutral)
         order = np.argsort(which, kind="stable")
         self.scans = np.split(order, np.cumsum(counts)[:-1])
         self.repeated = np.flatnonzero(counts > 1)
@@ -56,10 +57,10 @@ class Twins:
 
     def remade(self, scans: IntArray, code: FloatArray, identity: FloatArray) -> FloatArray:
         """Scans (their rows, `(B,)`) at ages `code (B,)`, on children of `identity (B, K)`: what is neither mean growth
-        nor the child stays, and grows with the head."""
+        nor the child stays, and grows as expressions do."""
         factors, old, mine = self.factors, self.code[scans], self.means[self.which[scans]]
         rest = self.coefficients[scans] - factors.mean(old) - factors.identity_at(mine, old)
-        ratio = factors.head_size(code) / factors.head_size(old)
+        ratio = factors.expression_size(code) / factors.expression_size(old)
         return factors.mean(code) + factors.identity_at(identity, code) + rest * ratio[:, None]
 
     def draw(self, random: np.random.Generator, size: int) -> TwinBatch:

@@ -1,22 +1,19 @@
 """The two-factor linear model: a child's own shape that grows with it, and what differs between its scans.
 
-`shape = mu(u) + h(u) * identity + identity @ turn(u) + expression`, u the standardised log age: the mean growth curve
-mu is a polynomial in u (an axis linear in months costs more than 2 mm at birth), identity scales with the size h of the
-mean head, and what is left of its change with age (a chin that shows late) is a matrix quadratic in u. Everything here
-is in the span of the data: coefficients `(N, K)` of principal components, millimetres. The model is the linear
-baseline, the start of the networks, and the source of the virtual twins they learn from.
+`shape = mu(u) + h(u) * identity + identity @ turn(u) + g(u) * expression`, u the standardised log age: the mean growth
+curve mu is a polynomial in u (an axis linear in months costs more than 2 mm at birth), identity scales with the size h
+of the mean head, what is left of its change with age (a chin that shows late) is a matrix quadratic in u, and
+expressions scale with their own size g (the face grows more than the head). Everything here is in the span of the data:
+coefficients `(N, K)` of principal components, millimetres. The model is the linear baseline, the start of the networks,
+and the source of the virtual twins they learn from; `random_effects` fits it.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inface._validate import FloatArray, IntArray
-from inface.errors import CorrespondenceError
+from inface._validate import BoolArray, FloatArray, IntArray
 from inface.training.pca import PrincipalComponents
-
-TURN_RANK, TURN_ROUNDS, TURN_RIDGE = 32, 4, 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +41,24 @@ class Growth:
 
     def mean(self, code: FloatArray) -> FloatArray:
         """`mu(u)`, `(..., K)`."""
-        return _powers(code, len(self.curve)) @ self.curve
+        return powers(code, len(self.curve)) @ self.curve
 
     def head_size(self, code: FloatArray) -> FloatArray:
         """`h(u)`, `(...)`."""
-        return _powers(code, len(self.size)) @ self.size
+        return powers(code, len(self.size)) @ self.size
+
+
+@dataclass(frozen=True, eq=False)
+class Scans:
+    """One sort of scans: the neutral ones, the others, or all of them where nobody marked the neutral ones.
+
+    Attributes:
+        offset: `(K,)` mean of their expressions about the mean of all, at g = 1.
+        within: `(K, K)` covariance of what is neither mean growth, nor the child, nor `offset`.
+    """
+
+    offset: FloatArray
+    within: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,10 +66,12 @@ class TwoFactor:
     """See the module. Rows of `identity` and `expression` are orthogonal directions of one standard deviation.
 
     Attributes:
-        growth: None when ages are not known: then mu = 0 (the mean shape) and h = 1.
+        growth: None when ages are not known: then mu = 0 (the mean shape) and h = g = 1.
         identity, expression: `(i, K)` and `(e, K)`.
         rest: `(K, K)` covariance of what the blocks leave out.
-        between, within: `(K, K)` covariances of identities at size 1, and of scans about their child.
+        between: `(K, K)` covariance of identities at size 1.
+        sorts: neutral scans and others, or one sort.
+        reach: `(3,)` polynomial of g(u).
         turn: `(2, K, K)`, how identities change with age beyond their size; see `identity_at`.
     """
 
@@ -68,8 +80,13 @@ class TwoFactor:
     expression: FloatArray
     rest: FloatArray
     between: FloatArray
-    within: FloatArray
+    sorts: tuple[Scans, ...]
+    reach: FloatArray
     turn: FloatArray | None = None
+
+    def code(self, months: FloatArray | None, count: int) -> FloatArray:
+        """Standardised log ages `(count,)`; zeros where ages are not known."""
+        return np.zeros(count) if months is None or self.growth is None else self.growth.code(months)
 
     def mean(self, code: FloatArray) -> FloatArray:
         """`mu(u) (..., K)`."""
@@ -81,22 +98,73 @@ class TwoFactor:
         """`h(u) (...)`."""
         return np.ones(np.shape(code)) if self.growth is None else self.growth.head_size(code)
 
+    def expression_size(self, code: FloatArray) -> FloatArray:
+        """`g(u) (...)`, 1 at u = 0."""
+        return reaching(self.reach, code)
+
     def identity_at(self, means: FloatArray, code: FloatArray) -> FloatArray:
         """What identities `(..., K)` of size 1 add to the mean head at ages `code (...)`."""
-        return self.head_size(code)[..., None] * means + _turned(self.turn, means, code)
+        return self.head_size(code)[..., None] * means + turned(self.turn, means, code)
 
-    def subject_means(self, coefficients: FloatArray, which: IntArray, months: FloatArray | None) -> FloatArray:
+    def subject_means(
+        self, coefficients: FloatArray, which: IntArray, months: FloatArray | None, neutral: BoolArray | None
+    ) -> FloatArray:
         """Posterior means `(S, K)` of the identities, at size 1, of children 0 to S - 1.
 
         `coefficients (N, K)` are their scans, `which (N,)` the child of each; few scans shrink a mean towards zero.
+        Scans marked neutral count for more, where the model knows how they differ from others.
         """
-        code = np.zeros(len(which)) if months is None or self.growth is None else self.growth.code(months)
-        size, residual = self.head_size(code), coefficients - self.mean(code)
-        found = np.zeros((which.max() + 1, coefficients.shape[1]))
+        code, sort = self.code(months, len(which)), self.sort_of(neutral, len(which))
+        size, left = self.head_size(code), coefficients - self.mean(code)
+        left -= self.expression_size(code)[:, None] * np.stack([one.offset for one in self.sorts])[sort]
+        within = [one.within for one in self.sorts]
+        found: FloatArray = np.zeros((which.max() + 1, coefficients.shape[1]))
         for _ in range(1 if self.turn is None else 3):
-            means, weight, _ = _raw_means(residual - _turned(self.turn, found[which], code), size, which)
-            found = _shrunk(means, weight, self.between, self.within)
+            now = left - turned(self.turn, found[which], code)
+            found = posterior(now, size, which, sort, self.between, within)[0]
         return found
+
+    def sort_of(self, neutral: BoolArray | None, count: int) -> IntArray:
+        """Which of `sorts` each scan is of, `(count,)`; scans nobody marked count as not neutral."""
+        if len(self.sorts) == 1 or neutral is None:
+            return np.full(count, len(self.sorts) - 1)
+        return np.where(np.asarray(neutral, bool), 0, 1)
+
+
+def posterior(
+    left: FloatArray,
+    size: FloatArray,
+    which: IntArray,
+    sort: IntArray,
+    between: FloatArray,
+    within: list[FloatArray],
+    weights: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Posterior means of random effects `(S, K)`, and sums of their covariances, as EM needs them [laird1982].
+
+    Scans `left (N, K)` are `size (N,)` times the effect of child `which (N,)`, plus noise of the covariance of their
+    `sort`. The sums `(q, K, K)` are over the children with weights `(S, q)`; without weights there are none.
+    """
+    children, width = which.max() + 1, left.shape[1]
+    shown = np.stack([np.bincount(which[sort == k], size[sort == k] ** 2, children) for k in range(len(within))], 1)
+    pull: FloatArray = np.zeros((children, width))
+    precisions = [np.linalg.inv(one) for one in within]
+    for k, precision in enumerate(precisions):
+        sums = np.zeros((children, width))
+        np.add.at(sums, which[sort == k], size[sort == k, None] * left[sort == k])
+        pull += sums @ precision
+    prior = np.linalg.inv(between)
+    groups, of = np.unique(np.round(5 * shown) / 5, axis=0, return_inverse=True)  # children alike share one matrix
+    means: FloatArray = np.empty((children, width))
+    weights = np.zeros((children, 0)) if weights is None else weights
+    total: FloatArray = np.zeros((weights.shape[1], width, width))
+    for g, group in enumerate(groups):
+        covariance = np.linalg.inv(prior + sum(a * p for a, p in zip(group, precisions, strict=True)))
+        chosen = of.reshape(-1) == g
+        means[chosen] = pull[chosen] @ covariance
+        for k, weight in enumerate(weights[chosen].sum(0)):
+            total[k] += weight * covariance
+    return means, total
 
 
 def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComponents) -> Growth:
@@ -109,101 +177,30 @@ def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComp
     code = (logs - center) / scale
     best: tuple[float, FloatArray] = (np.inf, np.zeros((0, 0)))
     for count in range(2, min(7, len(np.unique(code)) - 1) + 1):
-        powers = _powers(code, count)
-        curve = np.linalg.lstsq(powers, coefficients, rcond=None)[0]
-        error = ((coefficients - powers @ curve) ** 2).sum() / (1 - count / len(code)) ** 2
+        columns = powers(code, count)
+        curve = np.linalg.lstsq(columns, coefficients, rcond=None)[0]
+        error = ((coefficients - columns @ curve) ** 2).sum() / (1 - count / len(code)) ** 2
         if error < best[0]:
             best = (float(error), curve)
     curve = best[1]
     at = np.linspace(code.min(), code.max(), 25)
-    heads = span.expand(_powers(at, len(curve)) @ curve).reshape(len(at), -1, 3).astype(np.float64)
+    heads = span.expand(powers(at, len(curve)) @ curve).reshape(len(at), -1, 3).astype(np.float64)
     size = np.sqrt(((heads - heads.mean(1, keepdims=True)) ** 2).sum(2).mean(1))
     size /= np.interp(0.0, at, size)
-    return Growth(center, scale, curve, np.linalg.lstsq(_powers(at, len(curve)), size, rcond=None)[0])
+    return Growth(center, scale, curve, np.linalg.lstsq(powers(at, len(curve)), size, rcond=None)[0])
 
 
-def fit_two_factor(
-    coefficients: FloatArray,
-    subject: NDArray,
-    months: FloatArray | None,
-    span: PrincipalComponents,
-    *,
-    identity: int = 32,
-    expression: int = 64,
-) -> TwoFactor:
-    """Moments of the two-factor model from repeated scans of children.
-
-    Args:
-        coefficients: `(N, K)` in the span.
-        subject: `(N,)` names; at least two subjects with at least two scans each.
-        months: `(N,)` ages, or None when they are not known (adults).
-        span: what the coefficients are coefficients of.
-        identity, expression: widths of the blocks.
-
-    Raises:
-        CorrespondenceError: no subject with two scans, so that identity and expression cannot be told apart.
-    """
-    names, which, counts = np.unique(subject, return_inverse=True, return_counts=True)
-    if (counts > 1).sum() < 2:
-        raise CorrespondenceError(
-            f"expected at least two subjects with two scans each, to tell identity from expression; got "
-            f"{int((counts > 1).sum())} of {len(names)} subjects; name the subjects in manifest.csv, or fit a PCA model"
-        )
-    growth = None if months is None else fit_growth(coefficients, months, span)
-    code = np.zeros(len(which)) if growth is None or months is None else growth.code(months)
-    size = np.ones(len(which)) if growth is None else growth.head_size(code)
-    residual = coefficients - (0 if growth is None else growth.mean(code))
-    rank = 0 if growth is None else min(TURN_RANK, len(names) // 10, coefficients.shape[1])
-    turn: FloatArray | None = None
-    found: FloatArray = np.zeros((len(names), coefficients.shape[1]))
-    for _ in range(TURN_ROUNDS if rank else 1):
-        means, weight, left = _raw_means(residual - _turned(turn, found[which], code), size, which)
-        within = left.T @ left / (len(left) - len(names))
-        between = _positive(np.cov(means.T) - within * (1 / weight).mean())
-        found = _shrunk(means, weight, between, within)
-        if rank:
-            turn = _fit_turn(residual - size[:, None] * found[which], found[which], code, between, rank)
-    identity_rows, identity_left = _principal(between, identity)
-    expression_rows, expression_left = _principal(within, expression)
-    rest = identity_left + expression_left
-    return TwoFactor(growth, identity_rows, expression_rows, rest, between, within, turn)
-
-
-def _raw_means(residual: FloatArray, size: FloatArray, which: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Each child's mean at size 1 `(S, K)`, the sum of its squared sizes `(S,)`, what is left of each scan `(N, K)`."""
-    weight: FloatArray = np.bincount(which, size**2).astype(np.float64)
-    means: FloatArray = np.zeros((len(weight), residual.shape[1]))
-    np.add.at(means, which, size[:, None] * residual)
-    means /= weight[:, None]
-    return means, weight, residual - size[:, None] * means[which]
-
-
-def _shrunk(means: FloatArray, weight: FloatArray, between: FloatArray, within: FloatArray) -> FloatArray:
-    """Posterior means of identities, whose raw means have the covariance `between + within / weight`."""
-    out = np.empty_like(means)
-    group = np.round(weight, 1)  # children with as many scans share one matrix
-    for value in np.unique(group):
-        chosen = group == value
-        out[chosen] = means[chosen] @ np.linalg.solve(between + within / weight[chosen].mean(), between)
-    return out
-
-
-def _turned(turn: FloatArray | None, means: FloatArray, code: FloatArray) -> FloatArray:
+def turned(turn: FloatArray | None, means: FloatArray, code: FloatArray) -> FloatArray:
+    """What identities `(..., K)` change with age `code (...)` beyond their size."""
     if turn is None:
         return np.zeros_like(means)
     code = np.asarray(code)[..., None]
     return code * (means @ turn[0]) + (code**2 - 1) * (means @ turn[1])
 
 
-def _fit_turn(left: FloatArray, means: FloatArray, code: FloatArray, between: FloatArray, rank: int) -> FloatArray:
-    """Ridge regression of what scans have left on their child's first identity codes times u and u^2 - 1."""
-    values, vectors = np.linalg.eigh(between)
-    values, vectors = values[::-1][:rank], vectors[:, ::-1][:, :rank]
-    codes = means @ vectors
-    features = np.concatenate([code[:, None] * codes, (code**2 - 1)[:, None] * codes], 1)
-    penalty = TURN_RIDGE * len(left) * np.concatenate([values, values])
-    found = np.linalg.solve(features.T @ features + np.diag(penalty), features.T @ left)
-    return np.stack([vectors @ found[:rank], vectors @ found[rank:]])
+def reaching(reach: FloatArray, code: FloatArray) -> FloatArray:
+    """The size g(u) of expressions from its polynomial `reach`, never below 0.2."""
+    return (powers(code, len(reach)) @ reach).clip(0.2)
 
 
 def solve_codes(directions: FloatArray, rest: FloatArray) -> FloatArray:
@@ -217,22 +214,6 @@ def solve_codes(directions: FloatArray, rest: FloatArray) -> FloatArray:
     return np.linalg.solve(total, directions.T).T
 
 
-def _powers(code: FloatArray, count: int) -> FloatArray:
+def powers(code: FloatArray, count: int) -> FloatArray:
     """`1, u, ..., u^(count - 1)` along a last axis."""
     return np.asarray(code, np.float64)[..., None] ** np.arange(count)
-
-
-def _positive(matrix: FloatArray) -> FloatArray:
-    """The matrix without its negative eigenvalues."""
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return (vectors * values.clip(0)) @ vectors.T
-
-
-def _principal(covariance: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
-    """The first `count` directions `(count, K)`, scaled to one standard deviation, and the covariance left over."""
-    values, vectors = np.linalg.eigh(covariance)
-    values, vectors = values[::-1].clip(0), vectors[:, ::-1]
-    rows = (vectors[:, :count] * np.sqrt(values[:count])).T
-    largest = np.abs(rows).argmax(1)
-    rows = rows * np.where(rows[np.arange(len(rows)), largest] < 0, -1, 1)[:, None]
-    return rows, (vectors[:, count:] * values[count:]) @ vectors[:, count:].T
