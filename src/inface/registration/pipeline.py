@@ -195,9 +195,9 @@ class _Run:
         close = [c for c in candidates if c.quality.score < candidates[0].quality.score + CLOSE]
         if len(close) > 1 and start is None and checked.pose is None:
             # a quick fit may stop on its way, so those that come close are told apart by all modes
-            others = [c.quality.score - candidates[0].quality.score for c in candidates[len(close) :]]
+            rest = [c.quality.score - candidates[0].quality.score for c in candidates[len(close) :]]
             candidates = self.apart(sorted((self.nearer(c, checked) for c in close), key=lambda c: c.quality.score))
-            gap = min([c.quality.score - candidates[0].quality.score for c in candidates[1:]] + others, default=None)
+            gap = min([c.quality.score - candidates[0].quality.score for c in candidates[1:]] + rest, default=None)
         best = candidates[0]
         self.done("pose", {"score": best.quality.score, "candidates": len(candidates)}, checked.notes + checked.doubts)
 
