@@ -47,7 +47,7 @@ def test_the_gape_opens_the_mouth_and_leaves_the_rest(infants):
 
 
 def test_of_several_starts_of_the_mouth_the_likeliest_goes_on(infants, monkeypatch):
-    """The closest points of a wide open mouth are those of a closed one, so one start alone may end in the wrong one."""
+    """The closest points of a wide open mouth are those of a closed one: one start alone may end in the wrong one."""
     yawning = head(8, identity=6, expression={"yawn": 0.8, "cry": 0.5})
     scan = simulate_scan(yawning, 8, views="front", unit="mm", cap=False, collar=False, islands=0)
     cleaned, prior = clean(scan.mesh), prior_of(infants)
