@@ -1,13 +1,15 @@
-"""What the toy head is too plain for: a small head without its back, shoulders, a wide yawn, on the infant template."""
+"""What the toy head is too plain for: heads without a back, shoulders, a wide yawn, on the infant template."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from inface.models import PCAMorphableModel
 from inface.population import Population
-from inface.registration import pipeline, pose
+from inface.registration import Settings, pipeline, pose
 from inface.registration.clean import clean
-from inface.registration.model_fit import Target
+from inface.registration.landmark_check import CheckedLandmarks
 from inface.registration.prior import prior_of
 from inface.synthetic import cohort, head, simulate_scan
 from inface.training.pca import fit_pca
@@ -21,26 +23,19 @@ def infants() -> PCAMorphableModel:
     return fit_pca(Population(population.template, aligned, subject=population.subject), 0.995)
 
 
-def found_at(infants, scan, turns: int) -> list[int]:
-    """At which rank the right pose comes when the scan lies in each of some rotations; 99: nowhere."""
-    prior, cleaned = prior_of(infants), clean(scan.mesh)
-    true = procrustes(prior.mean, scan.truth - cleaned.centre)
-    ranks = []
-    for turn in pose.even_rotations(turns):
-        right = pose.Pose(turn @ true.rotation, turn @ true.translation)
-        cloud = (cleaned.points @ turn.T, cleaned.normals @ turn.T, cleaned.border, cleaned.weights)
-        found = pose.find_poses(prior, *cloud)
-        near = [not pose.distinct(p, right, prior.mean.mean(0), 25.0) for p in found]
-        ranks.append(near.index(True) if any(near) else 99)
-    return ranks
-
-
 @pytest.mark.parametrize("age, shoulders", [(0.5, False), (30, True)])
 def test_a_head_without_its_back_is_found_in_any_rotation(infants, age, shoulders):
+    """Shoulders are a third of the second scan: drawn onto the model they blew it up and hid the right pose."""
     scan = simulate_scan(
         head(age, identity=5), 7, views="no_back", unit="mm", cap=False, shoulders=shoulders, islands=0
     )
-    assert max(found_at(infants, scan, 5)) < 4
+    prior, cleaned = prior_of(infants), clean(scan.mesh)
+    true = procrustes(prior.mean, scan.truth - cleaned.centre)
+    for turn in pose.even_rotations(5):
+        right = pose.Pose(turn @ true.rotation, turn @ true.translation)
+        cloud = (cleaned.points @ turn.T, cleaned.normals @ turn.T, cleaned.border, cleaned.weights)
+        found = pose.find_poses(prior, *cloud)
+        assert any(not pose.distinct(p, right, prior.mean.mean(0), 25.0) for p in found)
 
 
 def test_the_gape_opens_the_mouth_and_leaves_the_rest(infants):
@@ -51,26 +46,21 @@ def test_the_gape_opens_the_mouth_and_leaves_the_rest(infants):
     assert np.linalg.norm(moved[prior.regions["scalp"]], axis=1).max() < 0.5 * abs(lower[1])
 
 
-def test_a_wide_yawn_is_followed(infants, monkeypatch):
-    scan = simulate_scan(
-        head(8, identity=6, expression={"yawn": 0.8, "cry": 0.5}), 8,
-        views="front", unit="mm", cap=False, collar=False, islands=0,
-    )  # fmt: skip
-    cleaned = clean(scan.mesh)
-    target = Target.of(cleaned.points, cleaned.normals, cleaned.border, cleaned.weights)
-    prior = prior_of(infants)
+def test_of_several_starts_of_the_mouth_the_likeliest_goes_on(infants, monkeypatch):
+    """The closest points of a wide open mouth are those of a closed one: one start alone may end in the wrong one."""
+    yawning = head(8, identity=6, expression={"yawn": 0.8, "cry": 0.5})
+    scan = simulate_scan(yawning, 8, views="front", unit="mm", cap=False, collar=False, islands=0)
+    cleaned, prior = clean(scan.mesh), prior_of(infants)
     truth = scan.truth - cleaned.centre
     start = procrustes(prior.mean, truth)
-    lips = prior.regions["lips"]
+    run, none = pipeline._Run(prior, Settings(), None, "mm"), CheckedLandmarks({}, None, (), ())
+    quick = run.quick("mm", run.target(cleaned, "mm"), pose.Pose(start.rotation, start.translation), none)
+    shut = np.pad(quick.fit.b, (0, prior.basis.shape[2] - len(quick.fit.b))) - 40 * prior.gape
+    quick = replace(quick, fit=replace(quick.fit, b=shut))
 
-    def error(gapes):
+    def error(*gapes: float) -> float:
         monkeypatch.setattr(pipeline, "GAPES", gapes)
-        run = pipeline._Run(prior, pipeline.Settings(), None, "mm")
-        checked = pipeline.CheckedLandmarks({}, None, (), ())
-        quick = run.quick("mm", target, pose.Pose(start.rotation, start.translation), checked)
-        return np.linalg.norm(run.full(quick, checked).vertices - truth, axis=1)[lips].mean()
+        return float(np.linalg.norm(run.near(quick, none).vertices - truth, axis=1)[prior.regions["lips"]].mean())
 
-    both = error(pipeline.GAPES)
-    closed = error((0.0,))
-    print(both, closed)
-    assert both < 3
+    alone, both = error(0.0), error(0.0, 40.0)
+    assert both < 2 and alone > 1.3 * both

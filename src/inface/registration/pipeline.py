@@ -15,7 +15,7 @@ from inface.mesh import Mesh
 from inface.registration.clean import UNITS, CleanScan, clean, unit_candidates
 from inface.registration.landmark_check import CheckedLandmarks, check_landmarks, collect, pull
 from inface.registration.model_fit import ModelFit, Target, fit_model
-from inface.registration.pose import Pose, distinct, find_poses
+from inface.registration.pose import Pose, distinct, even_rotations, find_poses
 from inface.registration.prior import ShapePrior, prior_of
 from inface.registration.quality import Quality, measure_quality, parts_off
 from inface.registration.refine import LEVELS, Curve, refine
@@ -23,11 +23,12 @@ from inface.registration.result import Registration, Stage
 from inface.registration.verdict import Limits, judge
 from inface.transforms import Similarity
 
+DOUBTFUL = 0.2  # score of the best quick fit beyond which the search for the pose is repeated, wider
+CLOSE = 0.06  # poses whose quick fits differ by less than this in score are told apart by better fits
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
 PULL_REACH = 0.04  # of the model's size: how far about a landmark the skin follows it
 QUICK = ((10, 30.0, 3), (40, 15.0, 2))
 AGAIN = 3  # times a fit that is off in a part of the face is tried again
-WIDE_NOISE = 2.0  # mm
 WIDE = ((None, 30.0, 6), (None, 20.0, 5))
 NEAR = ((None, 10.0, 3), (None, 5.0, 3))
 FINAL = ((None, 5.0, 6), (None, 3.0, 4))
@@ -87,6 +88,7 @@ class _Candidate:
     target: Target
     fit: ModelFit
     quality: Quality
+    whole: bool = False  # fitted with all modes
 
 
 def register(
@@ -193,18 +195,18 @@ class _Run:
             others, other_checked = self.poses(turned, given, start)
             if others and others[0].quality.score < candidates[0].quality.score - 0.1:
                 candidates, checked, cleaned = others, other_checked, turned
-        best = candidates[0]
         gap = self.gap(candidates)
+        close = [c for c in candidates if c.quality.score < candidates[0].quality.score + CLOSE]
+        if len(close) > 1 and start is None and checked.pose is None:
+            # a quick fit may stop on its way, so those that come close are told apart by all modes
+            rest = [c.quality.score - candidates[0].quality.score for c in candidates[len(close) :]]
+            candidates = self.apart(sorted((self.nearer(c, checked) for c in close), key=lambda c: c.quality.score))
+            gap = min([c.quality.score - candidates[0].quality.score for c in candidates[1:]] + rest, default=None)
+        best = candidates[0]
         self.done("pose", {"score": best.quality.score, "candidates": len(candidates)}, checked.notes + checked.doubts)
 
         fit = self.full(best, checked)
-        rival = next((c for c in candidates[1:] if c.quality.score < best.quality.score + 0.04), None)
         quality = measure_quality(fit.prior, best.target, fit.vertices)
-        if rival is not None and start is None and checked.pose is None:
-            other = self.full(rival, checked)
-            other_quality = measure_quality(other.prior, rival.target, other.vertices)
-            if other_quality.score < quality.score:
-                best, fit, quality = rival, other, other_quality
         parts = parts_off(prior, quality.off)
         for _ in range(AGAIN):
             if max(parts.values(), default=0) <= settings.limits.part:
@@ -302,10 +304,15 @@ class _Run:
         if first is None or self.settings.check_pose:
             for unit in units:
                 found += self.search(cleaned, unit, checked)
-            if not self.prior.patch and min((c.quality.score for c in found), default=1) > 0.5:
+            rescues = (
+                (DOUBTFUL, {"rotations": even_rotations(144), "trim": 0.8}),
                 # perhaps a bust: look for the model in the scan instead of the scan on the model
-                for unit in units:
-                    found += self.search(cleaned, unit, checked, patch=True)
+                (0.5, {"patch": True}),
+            )
+            for limit, options in rescues:
+                if not self.prior.patch and min((c.quality.score for c in found), default=1) > limit:
+                    for unit in units:
+                        found += self.search(cleaned, unit, checked, **options)
             found.sort(key=lambda c: c.quality.score)
         found = self.apart(found)
         if first is not None:
@@ -322,9 +329,9 @@ class _Run:
                 kept.append(candidate)
         return kept
 
-    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks, patch: bool | None = None):
+    def search(self, cleaned: CleanScan, unit: str, checked: CheckedLandmarks, **options) -> list[_Candidate]:
         target = self.target(cleaned, unit)
-        poses = find_poses(self.prior, target.points, target.normals, target.border, target.weights, patch=patch)
+        poses = find_poses(self.prior, target.points, target.normals, target.border, target.weights, **options)
         return [self.quick(unit, target, pose, checked) for pose in poses]
 
     def target(self, cleaned: CleanScan, unit: str) -> Target:
@@ -336,21 +343,28 @@ class _Run:
         fit = self.fit_model(target, pose, None, QUICK, checked, 1200)
         return _Candidate(unit, target, fit, measure_quality(fit.prior, target, fit.vertices))
 
-    def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
-        """All modes. The closest points of a wide open mouth are those of a closed one, so both are tried."""
+    def near(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
+        """All modes, coarsely. The closest points of a wide open mouth are those of a closed one: both are tried."""
         target, quick = candidate.target, candidate.fit
         gape = self.prior.gape
         if gape is None:
             # held near the mean and reaching far, all modes find ways that few miss
-            near = self.fit_model(target, quick.pose, None, WIDE, checked, 1200, correlation=100.0)
-            near = self.fit_model(target, near.pose, near.b, NEAR[:1], checked, 10000)
-        else:
-            first = self.prior.origin.copy()
-            first[: len(quick.b)] = quick.b
-            starts = [first + width * gape for width in GAPES]
-            tried = [self.fit_model(target, quick.pose, b, NEAR, checked, 1200) for b in starts]
-            near = min(tried, key=lambda fit: self.doubt(target, fit))
-        return self.fit_model(target, near.pose, near.b, FINAL, checked, 10000)
+            wide = self.fit_model(target, quick.pose, None, WIDE, checked, 1200, correlation=100.0)
+            return self.fit_model(target, wide.pose, wide.b, NEAR[:1], checked, 10000)
+        first = self.prior.origin.copy()
+        first[: len(quick.b)] = quick.b
+        starts = [first + width * gape for width in GAPES]
+        tried = [self.fit_model(target, quick.pose, b, NEAR, checked, 1200) for b in starts]
+        return min(tried, key=lambda fit: self.doubt(target, fit))
+
+    def nearer(self, candidate: _Candidate, checked: CheckedLandmarks) -> _Candidate:
+        fit, target = self.near(candidate, checked), candidate.target
+        return _Candidate(candidate.unit, target, fit, measure_quality(fit.prior, target, fit.vertices), True)
+
+    def full(self, candidate: _Candidate, checked: CheckedLandmarks) -> ModelFit:
+        """The final fit with all modes, from a quick fit or from one that has all modes already."""
+        near = candidate.fit if candidate.whole else self.near(candidate, checked)
+        return self.fit_model(candidate.target, near.pose, near.b, FINAL, checked, 10000)
 
     def doubt(self, target: Target, fit: ModelFit) -> float:
         """How badly a fit explains the scan and how unlikely its shape is, for choosing between fits of one pose."""
@@ -362,10 +376,10 @@ class _Run:
         wide = self.fit_model(candidate.target, fit.pose, fit.b, WIDE, checked, 1200, correlation=10.0)
         return self.fit_model(candidate.target, wide.pose, wide.b, NEAR[:1] + FINAL, checked, 10000)
 
-    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None, noise=None) -> ModelFit:
+    def fit_model(self, target, pose, b, schedule, checked, points, correlation=None) -> ModelFit:
         s = self.settings
         return fit_model(
-            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=noise or s.noise,
+            self.prior, target, pose, b=b, schedule=schedule, ignore=self.ignore, noise=s.noise,
             correlation=correlation or s.correlation, landmark_noise=s.landmark_noise, model_points=points,
             landmarks=checked.points if s.use_landmarks_in_fit else None,
         )  # fmt: skip

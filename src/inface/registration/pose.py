@@ -83,6 +83,7 @@ def find_poses(
     *,
     rotations: FloatArray | None = None,
     patch: bool | None = None,
+    trim: float | None = None,
     keep: int = 4,
     seed: int = 0,
 ) -> list[Pose]:
@@ -92,13 +93,14 @@ def find_poses(
     model is): the model is moved onto the scan, its frontmost point on what stands out of the scan in that direction,
     because the scan shows more than the patch.
 
-    A head's size is free from the first step (a small child's head is a sixth smaller than the mean, and a right pose at
-    the wrong size looks worse than many a wrong one), and only the `HEAD_TRIM` of its points that lie nearest draw:
-    shoulders and caps may be more than a third of a scan, and drawn onto the model they blow it up.
+    A head's size is free from the first step: a small child's head is a sixth smaller than the mean, and a right pose
+    at the wrong size looks worse than many a wrong one.
 
     Args:
         points, normals, border, weights: the scan's cloud in mm, see `CleanScan`.
         rotations: starts `(n, 3, 3)` from the model to the scan; None: evenly over all rotations.
+        trim: share of the points, the nearest ones, that draw in each step; default 0.6 for heads (shoulders and caps
+            may be more than a third of a scan, and drawn onto the model they blow it up), 0.8 for patches.
         keep: how many poses to return.
     """
     rng = np.random.default_rng(seed)
@@ -126,7 +128,7 @@ def find_poses(
     scale = np.ones(len(rotation))
     cap = 0.08 * span
     batch = (rotation, translation, scale)
-    trim = PATCH_TRIM if patch else HEAD_TRIM
+    trim = trim or (PATCH_TRIM if patch else HEAD_TRIM)
     batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, not patch, cap, trim, True)
     best = np.argsort(cost, kind="stable")[: max(12, min(24, len(cost) // 6))]
     batch = tuple(part[best] for part in batch)
