@@ -184,7 +184,7 @@ def test_reprojection_keeps_the_shapes_and_sorts_the_blocks(population):
 def test_the_record_is_json_and_says_what_was_done(tmp_path, trained):
     trained.save_record(tmp_path / "run.json")
     record = json.loads((tmp_path / "run.json").read_text())
-    assert record["settings"]["steps"] == 12 and record["blocks"] == BLOCKS and record["held_out_scans"] == 12
+    assert record["settings"]["steps"] == 12 and record["blocks"] == BLOCKS and record["held_out_scans"] == 40
     assert {"inface", "torch", "numpy", "python"} <= set(record["versions"]) and len(record["data"]) == 16
 
 

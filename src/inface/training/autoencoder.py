@@ -21,6 +21,7 @@ from inface.population import Population
 from inface.training.linear import BLOCKS, LinearStart, finish, fold, linear_start, project
 from inface.training.pca import PrincipalComponents, training_part
 
+FEWEST_HELD_OUT = 10  # subjects, where there are fifty; two or three would stop the training at random
 Progress = Callable[[int, Mapping[str, float]], None]
 
 
@@ -35,7 +36,8 @@ class Settings:
         learning_rate, warm_up, clip, weight_decay: AdamW with one rise and fall of the rate; gradients are clipped.
         noise: of the inputs, in units of their softened spread.
         average: decay of the running mean of the weights, which is what comes out.
-        validation: share of the subjects held out to stop early; 0 trains all steps on all subjects.
+        validation: share of the subjects held out to stop early, at least ten (of few subjects a fifth); 0 trains all
+            steps on all subjects.
         evaluate_every, patience: steps between looks at the held-out loss, and looks without gain before it stops.
         reconstruct .. twin_age: weights of the losses, see `losses.TwinLoss`.
     """
@@ -224,7 +226,8 @@ def _split(population: Population, share: float, seed: int) -> tuple[Population,
             f"expected at least 10 subjects, so that some can be held out to stop early, got {len(names)}; "
             "set validation=0 to train all steps on all of them"
         )
-    chosen = np.random.default_rng([seed, 1]).choice(names, max(2, round(share * len(names))), replace=False)
+    count = max(round(share * len(names)), min(FEWEST_HELD_OUT, len(names) // 5))
+    chosen = np.random.default_rng([seed, 1]).choice(names, count, replace=False)
     out = np.isin(subject, chosen)
     return population.subset(~out), population.subset(out)
 
