@@ -19,6 +19,7 @@ from inface.errors import CorrespondenceError, FileAccessError, FormatError  # n
 from inface.evaluation import ModelEditor, edit_errors, retrieval  # noqa: E402
 from inface.training.autoencoder import Settings, fit_autoencoder, reproject  # noqa: E402
 from inface.training.linear import fit_linear, project  # noqa: E402
+from inface.training.population_folder import PopulationWarning  # noqa: E402
 
 BLOCKS = {"identity": 5, "expression": 3, "age": 1}
 FEW = Settings(span=20, hidden=(16, 16), steps=12, batch=8, evaluate_every=4)
@@ -237,6 +238,11 @@ def test_two_processes_train_one_model(tmp_path):
 def test_bad_input_is_one_clear_sentence(population, change, error, sentence):
     with pytest.raises(error, match=sentence):
         fit_autoencoder(change(population), BLOCKS, settings=FEW)
+
+
+def test_few_subjects_are_said_to_be_few(population):
+    with pytest.warns(PopulationWarning, match="60 subjects are few for these networks"):
+        fit_autoencoder(population, BLOCKS, settings=FEW)
 
 
 def test_without_ages_identity_and_expression_still_come_apart(population):

@@ -32,7 +32,7 @@ class Limits:
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35
-    part: float = 1.0
+    part: float = 0.8
     mahalanobis: float = 3.0
     largest: float = 5.5
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,9 @@ from inface.models.compact import SkipNetwork, SpanModel
 from inface.population import Population
 from inface.training.linear import BLOCKS, LinearStart, finish, fold, linear_start, project
 from inface.training.pca import PrincipalComponents, training_part
+from inface.training.population_folder import PopulationWarning
 
+FEW = 300  # subjects below which the linear model edits expressions better (docs/training_results.md)
 FEWEST_HELD_OUT = 10  # subjects, where there are fifty; two or three would stop the training at random
 Progress = Callable[[int, Mapping[str, float]], None]
 
@@ -127,6 +130,14 @@ def fit_autoencoder(
     population = training_part(population)
     plain = isinstance(blocks, (int, np.integer))
     widths: dict[str, int] = {"": int(blocks)} if plain else dict(blocks or BLOCKS)  # type: ignore[arg-type]
+    children = 0 if population.subject is None else len(np.unique(population.subject))
+    if not plain and 0 < children < FEW:
+        warnings.warn(
+            f"{children} subjects are few for these networks: hold the model against that of fit_linear, which edits "
+            f"expressions better below some {FEW} subjects",
+            PopulationWarning,
+            stacklevel=2,
+        )
     train, held_out = _split(population, settings.validation, seed)
     coefficients, span = project(train, settings.span if span is None else span)
     validation = project(held_out, span)[0]
