@@ -23,7 +23,8 @@ from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.registration.contact_sheet import doubt, picture, write_contact_sheet
 from inface.registration.pictures import png_bytes
-from inface.registration.pipeline import Settings, register
+from inface.registration.pipeline import register
+from inface.registration.settings import Settings
 from inface.registration.settings_file import write_settings
 
 COLUMNS = (

@@ -8,7 +8,7 @@ from typing import Any
 from inface._optional import require
 from inface.codecs.text_files import read_text, write_text
 from inface.errors import FormatError
-from inface.registration.pipeline import Settings
+from inface.registration.settings import Settings
 from inface.registration.verdict import Limits
 
 PURPOSE = "reading and writing registration settings"

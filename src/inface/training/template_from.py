@@ -14,7 +14,7 @@ from inface.mesh import Mesh
 from inface.models.pca import PCAMorphableModel
 from inface.population import Population
 from inface.registration.batch import register_folder
-from inface.registration.pipeline import Settings
+from inface.registration.settings import Settings
 from inface.template import Template
 from inface.training.pca import fit_pca
 from inface.transforms import generalised_procrustes
