@@ -7,7 +7,7 @@ import pytest
 
 from inface.models import PCAMorphableModel
 from inface.population import Population
-from inface.registration import Settings, pipeline, pose
+from inface.registration import Settings, fits, pose
 from inface.registration.clean import clean
 from inface.registration.landmark_check import CheckedLandmarks
 from inface.registration.prior import prior_of
@@ -53,13 +53,13 @@ def test_of_several_starts_of_the_mouth_the_likeliest_goes_on(infants, monkeypat
     cleaned, prior = clean(scan.mesh), prior_of(infants)
     truth = scan.truth - cleaned.centre
     start = procrustes(prior.mean, truth)
-    run, none = pipeline._Run(prior, Settings(), None, "mm"), CheckedLandmarks({}, None, (), ())
+    run, none = fits.Fits(prior, Settings(), None, "mm"), CheckedLandmarks({}, None, (), ())
     quick = run.quick("mm", run.target(cleaned, "mm"), pose.Pose(start.rotation, start.translation), none)
     shut = np.pad(quick.fit.b, (0, prior.basis.shape[2] - len(quick.fit.b))) - 40 * prior.gape
     quick = replace(quick, fit=replace(quick.fit, b=shut))
 
     def error(*gapes: float) -> float:
-        monkeypatch.setattr(pipeline, "GAPES", gapes)
+        monkeypatch.setattr(fits, "GAPES", gapes)
         return float(np.linalg.norm(run.near(quick, none).vertices - truth, axis=1)[prior.regions["lips"]].mean())
 
     alone, both = error(0.0), error(0.0, 40.0)
