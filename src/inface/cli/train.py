@@ -2,7 +2,8 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -108,7 +109,7 @@ def autoencoder(
         steps=recipe.steps if steps is None else steps,
         validation=recipe.validation if validation is None else validation,
     )
-    with bar("train") as progress:
+    with _plain_warnings(), bar("train") as progress:
         trained = fit_autoencoder(
             population,
             blocks,
@@ -178,12 +179,18 @@ def read_population(folder: Path, template, unit: str, workers: int | None):
 
     if not folder.is_dir():
         raise InfaceError(f"no folder '{folder}': expected one with registered meshes")
+    with _plain_warnings():
+        return load_population(folder, template=template, unit=unit, workers=workers)
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Warnings as lines on stderr, without the place in the code."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        population = load_population(folder, template=template, unit=unit, workers=workers)
+        yield
     for warning in caught:
         typer.echo(f"inface: warning: {warning.message}", err=True)
-    return population
 
 
 def _check_out(out: Path) -> None:
