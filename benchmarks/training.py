@@ -2,6 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/training.py cohort   # errors on held-out synthetic children (about 15 minutes)
     OMP_NUM_THREADS=1 python benchmarks/training.py permutation   # the same with the children's names shuffled
+    OMP_NUM_THREADS=1 python benchmarks/training.py floor    # what 32 identity codes cannot represent
     OMP_NUM_THREADS=1 python benchmarks/training.py real     # ICT faces, from INFACE_SHARED_DATA
     OMP_NUM_THREADS=1 python benchmarks/training.py cost     # epoch in the span, PCA against scikit-learn
 
@@ -20,11 +21,14 @@ import numpy as np
 from inface.evaluation import edit_errors, network_r2, retrieval, ridge_r2, synthetic_truth
 from inface.mesh import Mesh
 from inface.population import Population
+from inface.synthetic import shapes_for, template
+from inface.synthetic.cohort import CohortPlan, draw_factors
 from inface.template import Template
 from inface.training.autoencoder import Settings, fit_autoencoder
 from inface.training.editors import SpanEditor, TwoFactorEditor
-from inface.training.embedded import SUBJECTS, training_cohort
+from inface.training.embedded import SCANS, SEED, SUBJECTS, TEST_SHARE, training_cohort
 from inface.training.linear import BLOCKS, finish, linear_start, project
+from inface.training.pca import principal_components
 
 HERE = Path(__file__).parent
 SHUFFLED = {
@@ -152,6 +156,27 @@ def cohort_part(subjects: int, only: int | None = None, variants: dict | None = 
     return run_all("cohort", train, test, truth, train.template.regions["face"], variants)
 
 
+def floor_part(subjects: int) -> dict:
+    """Neutral heads of the held-out children at 12 months, cut to the best 32, 64 or 96 directions of 3,000 others."""
+    factors = draw_factors(CohortPlan(subjects, SCANS, SEED, test_share=TEST_SHARE))
+    first = np.unique(factors.subject, return_index=True)[1]
+    held = factors.split[first] == "test"
+    seen, new = (
+        shapes_for(factors.identity[rows], 12.0, factors.sex[rows], None, factors.deformity[rows])
+        for rows in (first[~held][:3000], first[held])
+    )
+    span = principal_components(seen.reshape(len(seen), -1), 96)
+    face = template().regions["face"]
+    out = {}
+    for count in (32, 64, 96):
+        cut = span.project(new.reshape(len(new), -1))
+        cut[:, count:] = 0
+        error = np.linalg.norm(span.expand(cut).reshape(new.shape) - new, axis=2)
+        out[f"{count} directions"] = [round(float(e.mean()), 3) for e in (error, error[:, face])]
+        _say(f"{count} directions", {"left of neutral heads of held-out children": out[f"{count} directions"]})
+    return out
+
+
 def real_part() -> dict:
     """ICT faces: 300 identities x 4 expressions, 60 identities held out, no ages."""
     folder = Path(os.environ.get("INFACE_SHARED_DATA", HERE.parents[1] / "shared" / "data"))
@@ -199,13 +224,14 @@ def cost_part() -> dict:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("cohort", "permutation", "real", "cost"))
+    parser.add_argument("part", choices=("cohort", "permutation", "floor", "real", "cost"))
     parser.add_argument("--subjects", type=int, default=SUBJECTS)
     parser.add_argument("--variants", type=int, default=None, help="only the first so many variants")
     chosen = parser.parse_args()
     result = {
         "cohort": lambda: cohort_part(chosen.subjects, chosen.variants),
         "permutation": lambda: cohort_part(chosen.subjects, variants=SHUFFLED),
+        "floor": lambda: floor_part(chosen.subjects),
         "real": real_part,
         "cost": cost_part,
     }[chosen.part]()

@@ -20,16 +20,17 @@ Losses = dict[str, Any]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the losses; see `TwinLoss`. The age losses are in squared units of standardised log age."""
+    """Weights of the losses, see `TwinLoss`; the usual ones stand in `autoencoder.Settings`. Those of the ages are in
+    squared units of standardised log age."""
 
-    reconstruct: float = 3.5
-    twin: float = 5.0
-    swap: float = 0.5
-    detail: float = 4.0
-    pair: float = 4.0
-    consistent: float = 0.2
-    age: float = 10.0
-    twin_age: float = 1.0
+    reconstruct: float
+    twin: float
+    swap: float
+    detail: float
+    pair: float
+    consistent: float
+    age: float
+    twin_age: float
 
 
 class PlainLoss(torch.nn.Module):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import CorrespondenceError
 from inface.training.pca import PrincipalComponents
-from inface.training.twofactor import Growth, Scans, TwoFactor, fit_growth, posterior, powers, reaching, turned
+from inface.training.twofactor import Growth, Scans, TwoFactor, fit_growth, posterior, powers, reaching, turned, turning
 
 ROUNDS = 6
 TURN_RANK = 150
@@ -131,11 +131,6 @@ def _smooth(code: FloatArray, values: FloatArray) -> FloatArray:
     return found / found[0] if found[0] > 0 else np.array([1.0, 0.0, 0.0])
 
 
-def _turning(code: FloatArray) -> FloatArray:
-    """The two functions of age along which identities turn, `(2, N)`."""
-    return np.stack([code, code**2 - 1])
-
-
 def _weights(which: IntArray, sort: IntArray, code: FloatArray, size: FloatArray) -> tuple[FloatArray, int]:
     """Weights `(S, q)` of the children's posterior covariances in the sums of EM, and where those of the turn begin.
 
@@ -145,7 +140,7 @@ def _weights(which: IntArray, sort: IntArray, code: FloatArray, size: FloatArray
     children = which.max() + 1
     columns = [np.ones(children)]
     columns += [np.bincount(which[sort == k], size[sort == k] ** 2, children) for k in range(sort.max() + 1)]
-    start, (p, q) = len(columns), _turning(code)
+    start, (p, q) = len(columns), turning(code)
     for half in range(2):
         for value in (p * size, q * size, p * p, p * q, q * q):
             columns.append(np.bincount(which, value * ((sort == 0) & (which % 2 == half)), children))
@@ -158,10 +153,10 @@ def _moments(
     """For each half of the children the expected normal equations of the turn: what their scans have left on their
     identity codes `(S, r)` times the turnings. The codes are known but for `spread`, see `_weights`.
     """
-    turning, out = _turning(code), []
+    out: list[tuple[FloatArray, FloatArray, int]] = []
     for half in range(2):
         part = which % 2 == half
-        features = np.concatenate([t[part, None] * codes[which[part]] for t in turning], 1)
+        features = np.concatenate([t[part, None] * codes[which[part]] for t in turning(code)], 1)
         spread_p, spread_q, pp, pq, qq = spread[5 * half : 5 * half + 5]
         pp, pq, qq = (vectors.T @ one @ vectors for one in (pp, pq, qq))
         gram = features.T @ features + np.block([[pp, pq], [pq, qq]])

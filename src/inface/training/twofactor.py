@@ -194,8 +194,13 @@ def turned(turn: FloatArray | None, means: FloatArray, code: FloatArray) -> Floa
     """What identities `(..., K)` change with age `code (...)` beyond their size."""
     if turn is None:
         return np.zeros_like(means)
-    code = np.asarray(code)[..., None]
-    return code * (means @ turn[0]) + (code**2 - 1) * (means @ turn[1])
+    first, second = turning(np.asarray(code)[..., None])
+    return first * (means @ turn[0]) + second * (means @ turn[1])
+
+
+def turning(code: FloatArray) -> FloatArray:
+    """The two functions of age along which identities turn, `(2, ...)`."""
+    return np.stack([code, code**2 - 1])
 
 
 def reaching(reach: FloatArray, code: FloatArray) -> FloatArray:
