@@ -69,7 +69,7 @@ class HeadMaker:
     def _surface(self) -> tuple[FloatArray, FloatArray]:
         """`(V, L + 120)`: what control points and detail do; and the template with the points at zero."""
         product = np.hstack([self.basis, self.identity.detail])
-        rest = self.template.mesh.vertices - self.basis @ self.controls.position
+        rest = self.template.mesh.vertices - self.basis @ self.controls.position + self.identity.shift
         return product, rest
 
     def varied(self, variation: Variation) -> "HeadMaker":
