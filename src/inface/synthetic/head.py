@@ -122,7 +122,7 @@ class HeadMaker:
         points, weights = self.identity.place(vectors, ages, sexes)
         product, rest = self._surface
         moves = np.concatenate([points, weights], 1)
-        heads = carried(product, moves) + rest
+        heads: FloatArray = carried(product, moves) + rest
         heads = self.deformities.apply(heads, forms)
         return self.expressions.apply(heads, points, faces)
 
