@@ -8,12 +8,14 @@ import pytest
 
 from inface.errors import FormatError, InfaceError
 from inface.mesh import Mesh
+from inface.models import modes
+from inface.models.modes import sliders
+from inface.pictures.animations import animate
+from inface.pictures.colours import Legend
+from inface.pictures.offscreen import Frame, OffscreenRenderer, draw
+from inface.pictures.rendering import VIEWS, distances, render
+from inface.pictures.storyboard import KeyFrame, Storyboard, read_storyboard, teaser, timeline
 from inface.synthetic import template as synthetic_template
-from inface.viewer import pictures
-from inface.viewer.animations import KeyFrame, Storyboard, animate, read_storyboard, teaser, timeline
-from inface.viewer.colors import Legend
-from inface.viewer.pictures import Easel, Frame, distances, draw, render
-from inface.viewer.sliders import sliders
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,12 +44,12 @@ def test_the_same_picture_twice(head, tmp_path):
     assert first.shape == (160, 240, 4)
 
 
-def test_an_easel_used_again_draws_what_a_new_one_draws(head):
+def test_a_renderer_used_again_draws_what_a_new_one_draws(head):
     wide = head.with_vertices(head.vertices * [1.2, 1, 1])
     frame = Frame.around([head, wide])
-    with Easel((120, 120), frame) as easel:
-        easel.paint(head, (0, 0))
-        again = easel.paint(wide, (30, 5))
+    with OffscreenRenderer((120, 120), frame) as renderer:
+        renderer.draw(head, (0, 0))
+        again = renderer.draw(wide, (30, 5))
     assert np.array_equal(again, draw(wide, (120, 120), (30, 5), frame=frame))
 
 
@@ -55,7 +57,7 @@ def test_left_is_the_subjects_left(head):
     """Seen from its left, the head looks to the picture's left: the nose side is nearer to that edge."""
     nose = head.with_colors(np.where((head.vertices[:, 2:] > 60), [[1.0, 0, 0]], [[0, 0, 1.0]]))
     for view, nearer in (("left", 0), ("right", 1)):
-        drawn = draw(nose, (120, 120), pictures.VIEWS[view], frame=Frame.around([nose])).astype(int)
+        drawn = draw(nose, (120, 120), VIEWS[view], frame=Frame.around([nose])).astype(int)
         red = np.argwhere((drawn[..., 0] > drawn[..., 2] + 60) & (drawn[..., 3] > 200))[:, 1].mean()
         blue = np.argwhere((drawn[..., 2] > drawn[..., 0] + 60) & (drawn[..., 3] > 200))[:, 1].mean()
         assert (red < blue) == (nearer == 0)
@@ -82,12 +84,12 @@ def test_heat_map_has_a_legend_in_mm(head):
 
 
 def test_modes_of_a_model_fill_a_sheet(linear_model):
-    meshes = pictures.mode_meshes(linear_model, modes=1)
+    meshes = modes.mode_meshes(linear_model, modes=1)
     assert list(meshes)[:3] == ["Identity 1, -3 SD", "Identity 1, mean", "Identity 1, +3 SD"]
     assert len(meshes) == 9
-    assert len(pictures.mode_meshes(linear_model, modes=2, group="expression")) == 6
+    assert len(modes.mode_meshes(linear_model, modes=2, group="expression")) == 6
     with pytest.raises(ValueError, match="the model has identity, expression, age"):
-        pictures.mode_meshes(linear_model, group="pose")
+        modes.mode_meshes(linear_model, group="pose")
 
 
 def test_bad_input_is_named(head):

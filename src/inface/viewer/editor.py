@@ -8,19 +8,17 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from inface._validate import FloatArray, IntArray
-from inface.editing import put, strengthened
+from inface.editing import put
 from inface.errors import CorrespondenceError, InfaceError
 from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
-from inface.models import LinearRegressor, MorphableModel, door
-from inface.viewer.colors import Legend
+from inface.models import LinearRegressor, MorphableModel, door, modes
+from inface.models.modes import Slider
+from inface.pictures.colours import Legend
+from inface.pictures.surfaces import known_vertices
 from inface.viewer.scene import Blend, Opened, Scene, Shape
-from inface.viewer.sliders import Slider, groups, sliders
-from inface.viewer.surfaces import known_vertices
 
-NEUTRAL = "neutral"
 MODEL = "Model"
-RANGE = 3.0  # standard deviations to either side of a slider
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Partner:
     name: str = "Second model"
 
 
-class Workbench:
+class SceneEditor:
     """A model (or none) and what can be done to a scene with it. Holds no scene: one serves many windows."""
 
     def __init__(self, model: MorphableModel | None = None, partner: Partner | None = None) -> None:
@@ -59,29 +57,22 @@ class Workbench:
     @cached_property
     def sliders(self) -> tuple[Slider, ...]:
         """Every slider, grouped and ordered."""
-        return () if self.model is None else sliders(self.model)
+        return () if self.model is None else modes.sliders(self.model)
 
     @cached_property
     def groups(self) -> dict[str, slice]:
         """Name -> entries of the latent."""
-        return {} if self.model is None else groups(self.model)
+        return {} if self.model is None else modes.groups(self.model)
 
     @cached_property
     def presets(self) -> dict[str, FloatArray]:
         """Expressions by name, "neutral" first; empty without an expression block."""
-        if self.model is None or "expression" not in self.model.blocks:
-            return {}
-        return {NEUTRAL: np.asarray(self.model.neutral_code(), float)} | {
-            name: np.asarray(code, float) for name, code in self.model.expressions.items()
-        }
+        return {} if self.model is None else modes.presets(self.model)
 
     @property
     def months_range(self) -> tuple[float, float] | None:
         """The ages the model is calibrated for; None when it knows none."""
-        if self.model is None or self.model.age_calibration is None:
-            return None
-        months = self.model.age_calibration.months
-        return max(0.0, float(months[0])), float(months[-1])
+        return None if self.model is None else modes.months_range(self.model)
 
     @property
     def regions(self) -> Mapping[str, IntArray]:
@@ -114,63 +105,34 @@ class Workbench:
     @cached_property
     def _rest(self) -> FloatArray:
         """The mean latent with the neutral expression: where everything starts and is reset to."""
-        latent = np.array(self._model.latent_mean, float)
-        if self.presets:
-            latent[self._model.blocks["expression"]] = self.presets[NEUTRAL]
-        return latent
+        return modes.rest(self._model)
 
     # --- sliders
 
     def deviation(self, scene: Scene, index: int) -> float:
         """Standard deviations of one latent entry from the mean."""
-        model, shape = self._model, _shape(scene)
-        return float((shape.latent[index] - model.latent_mean[index]) / model.latent_std[index])
+        return modes.deviation(self._model, _shape(scene).latent, index)
 
     def set_deviation(self, scene: Scene, index: int, value: float) -> Scene:
         """One latent entry at `value` standard deviations."""
-        model, latent = self._model, np.array(_shape(scene).latent)
-        latent[index] = model.latent_mean[index] + value * model.latent_std[index]
-        return scene.with_shape(latent=latent, seed=None)
+        return scene.with_shape(latent=modes.with_deviation(self._model, _shape(scene).latent, index, value), seed=None)
 
     def months(self, scene: Scene) -> float:
         """Age in months of the shape, held inside the calibrated range."""
-        model = self._model
-        calibration = model.age_calibration
-        if calibration is None:
-            raise InfaceError("the model has no age calibration, so its shapes have no age in months")
-        code = float(calibration.code(_shape(scene).latent[model.blocks["age"]]))
-        return float(np.interp(code, calibration.codes, calibration.months))
+        return modes.months(self._model, _shape(scene).latent)
 
     def set_months(self, scene: Scene, months: float) -> Scene:
         """The shape at another age."""
-        model = self._model
-        calibration, block = model.age_calibration, model.latent.block("age")
-        if calibration is None:
-            raise InfaceError("the model has no age calibration, so its shapes have no age in months")
-        latent = _shape(scene).latent
-        change = float(np.interp(months, calibration.months, calibration.codes)) - float(
-            calibration.code(latent[block])
-        )
-        return scene.with_shape(latent=put(latent, block, calibration.moved(latent[block], change)), seed=None)
+        return scene.with_shape(latent=modes.with_months(self._model, _shape(scene).latent, months), seed=None)
 
     def set_blend(self, scene: Scene, blend: Blend) -> Scene:
         """The expression on the way from one preset to another."""
-        for name in (blend.start, blend.end):
-            if name not in self.presets:
-                raise ValueError(f"expression '{name}': expected one of {', '.join(self.presets)}")
-        code = strengthened(self.presets[blend.end], self.presets[blend.start], blend.strength)
-        latent = put(_shape(scene).latent, self._model.latent.block("expression"), code)
+        latent = modes.with_expression(self._model, _shape(scene).latent, blend.end, blend.start, blend.strength)
         return scene.with_shape(latent=latent, blend=blend, seed=None)
 
     def random_child(self, scene: Scene, seed: int) -> Scene:
-        """Another child: the identity block drawn at random (the whole latent of a model without one), within 3
-        standard deviations. Expression and age stay. One seed, one child."""
-        model = self._model
-        drawn = np.asarray(model.sample_latents(1, seed=int(seed))[0], float)
-        spread = RANGE * np.asarray(model.latent_std)
-        drawn = np.clip(drawn, model.latent_mean - spread, model.latent_mean + spread)
-        block = model.blocks.get("identity", slice(0, len(drawn)))
-        latent = put(_shape(scene).latent, block, drawn[block])
+        """Another child; expression and age stay. One seed, one child."""
+        latent = modes.random_identity(self._model, _shape(scene).latent, seed)
         return replace(scene, shape=Shape(latent, _shape(scene).blend, seed=int(seed)))
 
     def reset(self, scene: Scene, group: str | None = None) -> Scene:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from inface.mesh import Mesh
+from inface.pages import Panel, write_page
+from inface.pictures.colours import Legend
 from inface.synthetic import template as synthetic_template
-from inface.viewer import Panel, write_page
-from inface.viewer.colors import Legend
 
 TETRAHEDRON = Mesh([[0, 0, 0], [10, 0, 0], [0, 10, 0], [0, 0, 10]], [[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]])
 

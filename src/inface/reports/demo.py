@@ -9,9 +9,9 @@ from inface.embedded import load_default_model
 from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.models import MorphableModel, PCAMorphableModel
+from inface.pages import Panel, write_page
+from inface.pictures.colours import Legend
 from inface.synthetic import head
-from inface.viewer.colors import Legend
-from inface.viewer.page import Panel, write_page
 
 UNSEEN = 9_000_000  # seeds from here on name children that no embedded model was trained on
 AGES = (0, 3, 6, 12, 24, 36)

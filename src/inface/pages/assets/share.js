@@ -1,5 +1,5 @@
 "use strict";
-// A model in the page: sliders by group, age in months, expressions; decodes like `inface.viewer.sharing.decode_layers`.
+// A model in the page: sliders by group, age in months, expressions; decodes like `inface.reports.sharing.decode_layers`.
 
 class Decoder {
   constructor(store, model) {

@@ -1,6 +1,5 @@
-"""Animations of a model: key frames in a storyboard, smooth ways between them, GIF, WebP or MP4 (extra `render`)."""
+"""Storyboards: key frames of a model's shape and view, and the smooth ways between them."""
 
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -10,19 +9,14 @@ import numpy as np
 
 from inface._optional import require
 from inface._validate import FloatArray
-from inface.codecs import atomic_write
 from inface.errors import FormatError, InfaceError
-from inface.mesh import Mesh
-from inface.viewer.pictures import STYLES, VIEWS, Easel, Frame, Pixels
-from inface.viewer.scene import Blend, Scene
-from inface.viewer.workbench import Workbench
+from inface.models import modes
+from inface.pictures.rendering import STYLES, VIEWS
 
 if TYPE_CHECKING:
     from inface.models.base import MorphableModel
 
-SUFFIXES = (".gif", ".webp", ".mp4")
-GROUND = (246, 245, 242)
-_MAX_FRAMES = 5000
+MAX_FRAMES = 5000
 
 
 @dataclass(frozen=True)
@@ -102,10 +96,10 @@ def read_storyboard(path: str | Path) -> Storyboard:
 
 def teaser(model: "MorphableModel", children: int = 3, seed: int = 1) -> Storyboard:
     """Random children; each goes through the model's expressions and ages, as far as it has them."""
-    bench = Workbench(model)
-    expressions = [name for name in bench.presets if name != "neutral"]
-    months = bench.months_range
-    frames = [KeyFrame(seed=seed, hold=0.5, expression="neutral" if bench.presets else None)]
+    known = modes.presets(model)
+    expressions = [name for name in known if name != modes.NEUTRAL]
+    months = modes.months_range(model)
+    frames = [KeyFrame(seed=seed, hold=0.5, expression=modes.NEUTRAL if known else None)]
     for child in range(children):
         if child:
             frames.append(KeyFrame(seed=seed + child))
@@ -120,40 +114,12 @@ def teaser(model: "MorphableModel", children: int = 3, seed: int = 1) -> Storybo
     return Storyboard(tuple(frames))
 
 
-def animate(
-    model: "MorphableModel",
-    path: str | Path,
-    storyboard: Storyboard | None = None,
-    *,
-    tell: Any = lambda done, total: None,
-) -> int:
-    """Draw a storyboard (by default `teaser`) into a GIF, WebP or MP4 file; returns the number of pictures.
-
-    `tell(done, total)` is called after each picture. The write is atomic.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InfaceError(f"'{path}': expected a file ending in {', '.join(SUFFIXES)}")
-    board = storyboard or teaser(model)
-    moments = list(timeline(model, board))
-    meshes = [model.decode_mesh(latent) for latent, _ in moments]
-    drawn: list[Pixels] = []
-    with Easel(board.size, Frame.around(meshes), coloured=board.style == "colour") as easel:
-        for number, (mesh, (_, view)) in enumerate(zip(meshes, moments, strict=True)):
-            resting = number > 0 and view == moments[number - 1][1] and _same(mesh, meshes[number - 1])
-            drawn.append(drawn[-1] if resting else _on_ground(easel.paint(mesh, view)))
-            tell(len(drawn), len(moments))
-    with atomic_write(path) as temporary:
-        _write(temporary, path.suffix.lower(), drawn, board.fps)
-    return len(drawn)
-
-
 def timeline(model: "MorphableModel", board: Storyboard) -> Iterator[tuple[FloatArray, tuple[float, float]]]:
     """Latent `(K,)` and (yaw, pitch) of every picture; between key frames the way eases in and out."""
     keys = list(_keys(model, board))
     total = sum(f.seconds + f.hold for f in board.frames) * board.fps
-    if not total <= _MAX_FRAMES:
-        raise InfaceError(f"storyboard: {total:.0f} pictures; at most {_MAX_FRAMES} are drawn in one animation")
+    if not total <= MAX_FRAMES:
+        raise InfaceError(f"storyboard: {total:.0f} pictures; at most {MAX_FRAMES} are drawn in one animation")
     steps = list(zip(board.frames, keys, strict=True))
     if board.loop and len(keys) > 1:
         steps.append((replace(board.frames[0], hold=0.0), keys[0]))
@@ -174,41 +140,39 @@ def timeline(model: "MorphableModel", board: Storyboard) -> Iterator[tuple[Float
 
 def _keys(model: "MorphableModel", board: Storyboard) -> Iterator[tuple[FloatArray, tuple[float, float]]]:
     """Latent and view of every key frame."""
-    bench = Workbench(model)
-    scene, view = bench.start(), _angles(board.view)
+    latent, view = modes.rest(model), _angles(board.view)
     for number, key in enumerate(board.frames, 1):
         try:
-            scene = _moved(bench, scene, key)
+            latent = _moved(model, latent, key)
         except (ValueError, InfaceError) as error:
             raise InfaceError(f"storyboard, frame {number}: {error}") from None
         view = view if key.view is None else _angles(key.view)
-        assert scene.shape is not None
-        yield np.asarray(scene.shape.latent, float), view
+        yield np.asarray(latent, float), view
 
 
-def _moved(bench: Workbench, scene: Scene, key: KeyFrame) -> Scene:
-    """The scene of a key frame from the one before."""
+def _moved(model: "MorphableModel", latent: FloatArray, key: KeyFrame) -> FloatArray:
+    """The latent of a key frame from the one before."""
     if key.reset:
-        scene = bench.reset(scene)
+        latent = modes.rest(model)
     if key.seed is not None:
-        scene = bench.random_child(scene, key.seed)
+        latent = modes.random_identity(model, latent, key.seed)
     if key.expression is not None:
-        if not bench.presets:
+        if not modes.presets(model):
             raise InfaceError("the model has no expression block, so it has no expressions")
-        scene = bench.set_blend(scene, Blend(end=key.expression, strength=key.strength))
+        latent = modes.with_expression(model, latent, key.expression, strength=key.strength)
     if key.age is not None:
-        if bench.months_range is None:
+        ages = modes.months_range(model)
+        if ages is None:
             raise InfaceError("the model has no age calibration, so it has no age in months")
-        low, high = bench.months_range
-        if not low <= key.age <= high:
-            raise ValueError(f"age {key.age:g}: the model is calibrated for {low:g} to {high:g} months")
-        scene = bench.set_months(scene, key.age)
-    places = {slider.label: slider.index for slider in bench.sliders}
+        if not ages[0] <= key.age <= ages[1]:
+            raise ValueError(f"age {key.age:g}: the model is calibrated for {ages[0]:g} to {ages[1]:g} months")
+        latent = modes.with_months(model, latent, key.age)
+    places = {slider.label: slider.index for slider in modes.sliders(model)} if key.sliders else {}
     for label, value in (key.sliders or {}).items():
         if label not in places:
             raise ValueError(f"slider '{label}': the model has {', '.join(list(places)[:12])}, ...")
-        scene = bench.set_deviation(scene, places[label], float(value))
-    return scene
+        latent = modes.with_deviation(model, latent, places[label], float(value))
+    return latent
 
 
 def _fields(kind: type, data: Any, where: str) -> Any:
@@ -233,49 +197,3 @@ def _angles(view: str | Sequence[float]) -> tuple[float, float]:
         return VIEWS[view]
     yaw, pitch = (float(x) for x in view)
     return yaw, pitch
-
-
-def _same(a: Mesh, b: Mesh) -> bool:
-    return np.array_equal(a.vertices, b.vertices)
-
-
-def _on_ground(pixels: Pixels) -> Pixels:
-    """Without transparency, `(height, width, 3)`."""
-    cover = pixels[..., 3:].astype(np.float32) / 255
-    return np.round(pixels[..., :3] * cover + np.array(GROUND, np.float32) * (1 - cover)).astype(np.uint8)
-
-
-def _write(path: Path, suffix: str, pictures: Sequence[Pixels], fps: int) -> None:
-    if suffix == ".mp4":
-        _write_mp4(path, pictures, fps)
-        return
-    image = require("PIL.Image", "writing an animation")
-    frames = [image.fromarray(p) for p in pictures]
-    shared: dict[str, Any] = {"save_all": True, "duration": round(1000 / fps), "loop": 0}
-    if suffix == ".webp":
-        frames[0].save(path, format="WEBP", append_images=frames[1:], quality=80, method=3, **shared)
-        return
-    # one palette for all pictures, so that still places do not flicker
-    sample = np.concatenate([np.asarray(f.resize((96, 96))) for f in frames[:: max(1, len(frames) // 24)]])
-    palette = image.fromarray(sample).quantize(256, method=image.Quantize.FASTOCTREE)
-    mapped = [f.quantize(palette=palette, dither=image.Dither.FLOYDSTEINBERG) for f in frames]
-    mapped[0].save(path, format="GIF", append_images=mapped[1:], optimize=False, disposal=1, **shared)
-
-
-def _write_mp4(path: Path, pictures: Sequence[Pixels], fps: int) -> None:
-    """H.264 in a form that every browser plays; sides are made even."""
-    ffmpeg = require("imageio_ffmpeg", "writing an MP4")
-    height, width = (side - side % 2 for side in pictures[0].shape[:2])
-    made = path.with_name(path.stem + ".part.mp4")
-    try:
-        writer = ffmpeg.write_frames(
-            str(made), (width, height), fps=fps, codec="libx264", pix_fmt_out="yuv420p", macro_block_size=2,
-            output_params=["-crf", "20", "-movflags", "+faststart"], ffmpeg_log_level="error",
-        )  # fmt: skip
-        writer.send(None)
-        for picture in pictures:
-            writer.send(np.ascontiguousarray(picture[:height, :width]))
-        writer.close()
-        shutil.copyfile(made, path)
-    finally:
-        made.unlink(missing_ok=True)

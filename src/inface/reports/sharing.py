@@ -9,8 +9,9 @@ from scipy.sparse import csgraph
 
 from inface._validate import FloatArray, IntArray
 from inface.errors import InfaceError
-from inface.viewer.page import Blob, save_page
-from inface.viewer.sliders import groups, sliders
+from inface.models.modes import groups, sliders
+from inface.pages.blob import Blob
+from inface.pages.shapes import save_page
 
 if TYPE_CHECKING:
     from inface.models.base import MorphableModel

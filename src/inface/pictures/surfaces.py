@@ -1,4 +1,4 @@
-"""What of a mesh can be drawn: known vertices, their triangles, smooth normals."""
+"""What of a mesh can be drawn: known vertices and their triangles."""
 
 from collections.abc import Mapping, Sequence
 
@@ -37,12 +37,3 @@ def drawable(mesh: Mesh, name: str = "mesh") -> tuple[FloatArray, IntArray]:
         return mesh.vertices, mesh.triangles
     vertices = np.where(known[:, None], mesh.vertices, mesh.vertices[known].mean(axis=0))
     return vertices, mesh.triangles[known[mesh.triangles].all(axis=1)]
-
-
-def vertex_normals(vertices: FloatArray, triangles: IntArray) -> FloatArray:
-    """Area-weighted unit normals `(V, 3)`; zero where no triangle is."""
-    a, b, c = (vertices[triangles[:, k]] for k in range(3))
-    areas = np.repeat(np.cross(b - a, c - a), 3, axis=0)
-    corners = triangles.ravel()
-    sums = np.stack([np.bincount(corners, areas[:, k], len(vertices)) for k in range(3)], 1)
-    return sums / np.maximum(np.linalg.norm(sums, axis=1), 1e-30)[:, None]

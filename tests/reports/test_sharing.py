@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from inface.errors import InfaceError
-from inface.viewer import share
-from inface.viewer.page import Blob
-from inface.viewer.sharing import ACCURACY, Tree, decode_layers, page_layers
-from inface.viewer.sliders import movements, sliders
+from inface.models.modes import movements, sliders
+from inface.pages.blob import Blob
+from inface.reports import share
+from inface.reports.sharing import ACCURACY, Tree, decode_layers, page_layers
 
 
 @pytest.mark.parametrize("kind", ["linear_model", "network_model"])
@@ -47,7 +47,7 @@ def test_differences_along_the_surface_give_the_numbers_back():
 
 
 def test_a_model_the_page_cannot_hold_is_refused(linear_model, monkeypatch, tmp_path):
-    monkeypatch.setattr("inface.viewer.sharing.ACCURACY", 1e-6)
+    monkeypatch.setattr("inface.reports.sharing.ACCURACY", 1e-6)
     with pytest.raises(InfaceError, match="differ from the model's by"):
         share(linear_model, tmp_path / "a.html")
     assert not (tmp_path / "a.html").exists()
