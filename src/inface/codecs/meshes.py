@@ -48,8 +48,7 @@ def read_mesh(path: str | Path) -> MeshData:
 def parse_mesh(content: bytes, by_suffix: MeshFormat, path: Path) -> MeshData:
     """The data of a file's contents; textures are looked for beside `path`. Raises `FormatError` alone."""
     try:
-        if not MESH_FORMATS[".stl"].is_own(content):  # a binary STL may begin with any bytes
-            content = without_mark(content)
+        content = without_mark(content)
         return _checked((_owner(content) or by_suffix).parse(content, path.parent))
     except FormatError as error:
         raise FormatError(f"'{path}': {error}") from None

@@ -19,7 +19,7 @@ def without_mark(content: bytes) -> bytes:
     for mark, encoding in _MARKS:
         if content.startswith(mark):
             if encoding == "utf-8":
-                return content[len(mark) :]
+                return content if b"\0" in content[:84] else content[len(mark) :]  # a binary STL may begin so
             try:
                 return content.decode(encoding).encode("utf-8")
             except UnicodeDecodeError:

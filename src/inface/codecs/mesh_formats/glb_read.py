@@ -141,7 +141,12 @@ def _local(node: Mapping) -> FloatArray:
 
 
 def _moved(points: FloatArray, matrix: FloatArray) -> FloatArray:
-    return points if np.array_equal(matrix, np.eye(4)) else points @ matrix[:3, :3].T + matrix[:3, 3]
+    if np.array_equal(matrix, np.eye(4)):
+        return points
+    scale = np.diagonal(matrix)[:3]
+    if np.array_equal(matrix[:3, :3], np.diag(scale)):  # a coordinate that is not known leaves the others alone
+        return points * scale + matrix[:3, 3]
+    return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
 def _primitive_triangles(glb: Glb, primitive: Mapping, count: int) -> IntArray:

@@ -23,6 +23,7 @@ from inface.errors import FormatError
 _COUNTS = re.compile(rb"^# inface mesh: (\d+) vertices, (\d+) triangles\n")
 _LANDMARK = re.compile(rb"^# landmark (\S+) (\S+) (\S+) (.+?)\r?$", re.M)
 _UNIT = re.compile(rb"^#[ \t]*([^\r\n]{0,40}\bunits?\b[^\r\n]{1,40})", re.M | re.IGNORECASE)
+_COMMENT = re.compile(rb"(?:^|\s)#.*")  # not the mark in 1.#QNAN
 _STATEMENTS = frozenset(
     b"v vt vn vp f fo l p o g s mg usemtl mtllib maplib usemap cstype deg bmat step curv curv2 surf parm trim hole "
     b"scrv sp end con bevel c_interp d_interp lod shadow_obj trace_obj ctech stech call csh".split()
@@ -109,9 +110,10 @@ def dump(stream: BinaryIO, data: MeshLike) -> None:
 
 def _statements(content: bytes) -> _Lines:
     found = _Lines()
-    text = content.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
+    # a backslash joins lines, but for comments: Windows folders end in one
+    text = re.sub(rb"(?m)^([^#\r\n]*)\\\r?\n", rb"\1 ", content) if b"\\" in content else content
     for number, line in enumerate(text.splitlines(), 1):
-        words = (line.partition(b"#")[0] if b"#" in line else line).split()
+        words = (_COMMENT.sub(b"", line) if b"#" in line else line).split()
         if not words:
             continue
         key = words[0]

@@ -16,7 +16,8 @@ from inface.codecs.numbers import floats_of
 from inface.errors import FormatError
 
 _OURS = "# written by inface"
-_HEADER = re.compile(rb"(ST)?(C)?(N)?(4)?(n)?OFF(?=[\s\d#]|$)", re.IGNORECASE)
+_HEADER = re.compile(rb"(ST|st)?(C|c)?(N)?(4)?(n)?(?:OFF|off)(?=[\s\d#]|$)")
+_COMMENT = re.compile(rb"(?:^|\s)#.*|(?<=OFF)#.*")  # not the mark in 1.#QNAN
 
 
 def is_own(content: bytes) -> bool:
@@ -31,7 +32,7 @@ def parse(content: bytes, folder: Path | None = None) -> MeshData:
     """Read a text OFF or COFF file; polygons are cut into fans, colours of faces are read past."""
     if _OURS.encode() in content[:40] and not content.endswith(b"\n"):
         raise FormatError("the OFF file is cut short: its last line has no end")
-    lines = [row for line in content.splitlines() if (row := line.partition(b"#")[0].split())]
+    lines = [row for line in content.splitlines() if (row := _COMMENT.sub(b"", line).split())]
     if not lines:
         raise FormatError("expected a file that starts with OFF or COFF")
     header = _HEADER.match(lines[0][0])
