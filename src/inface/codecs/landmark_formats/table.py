@@ -107,7 +107,9 @@ def _parse(text: str) -> LandmarkData:
 
 
 def _bare(rows: list[list[str]]) -> Points:
-    """Rows without a header."""
+    """Rows without a header; an empty last column is a comma too many."""
+    while len({len(row) for row in rows}) == 1 and len(rows[0]) > 3 and not any(row[-1].strip() for row in rows):
+        rows = [row[:-1] for row in rows]
     width = {len(row) for row in rows}
     numbers = [[_is_number(cell) for cell in row] for row in rows]
     if width == {4} and all(all(flags) for flags in numbers):

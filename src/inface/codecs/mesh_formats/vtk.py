@@ -44,8 +44,7 @@ def parse(content: bytes, folder: Path | None = None) -> MeshData:
     notes: tuple[str, ...] = ()
     while words := cursor.line():
         try:
-            if not _take(shape, cursor, words):
-                break
+            _take(shape, cursor, words)
         except _UnknownValues:
             notes = ("values at its vertices are of a form that is not read; the shape is whole",)
             break
@@ -92,6 +91,7 @@ class _Shape:
         self.triangles: list[IntArray] = []
         self.colors: FloatArray | None = None
         self.at_points: bool | None = None  # None before POINT_DATA, False in CELL_DATA
+        self.rows = 0  # points or cells that values follow for
         self.cells: tuple[IntArray, IntArray] | None = None
         self.kinds: IntArray = np.zeros(0, np.int64)
 
@@ -103,8 +103,8 @@ class _Shape:
 _NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def _take(shape: _Shape, cursor: "_Cursor", words: list[str]) -> bool:
-    """Read what a keyword announces; False where nothing that matters can follow."""
+def _take(shape: _Shape, cursor: "_Cursor", words: list[str]) -> None:
+    """Read what a keyword announces."""
     match [words[0].upper(), *words[1:]]:
         case ["DATASET", kind]:
             if kind.upper() not in ("POLYDATA", "UNSTRUCTURED_GRID"):
@@ -123,22 +123,15 @@ def _take(shape: _Shape, cursor: "_Cursor", words: list[str]) -> bool:
             cursor.lists(sizes)
         case ["METADATA"]:
             cursor.skip_metadata()
-        case ["POINT_DATA", _]:
-            shape.at_points = True
-        case ["CELL_DATA", _]:
-            if shape.at_points or shape.colors is not None:
-                return False
-            shape.at_points = False
+        case ["POINT_DATA" | "CELL_DATA" as where, rows]:
+            shape.at_points, shape.rows = where == "POINT_DATA", _count(rows)
         case _:
             _take_values(shape, cursor, words)
-    return True
 
 
 def _take_values(shape: _Shape, cursor: "_Cursor", words: list[str]) -> None:
     """Read values at points or cells; bytes by threes or fours at points are colours."""
-    count = 0 if shape.points is None else len(shape.points)
-    if shape.at_points is False:
-        raise _UnknownValues("values of cells before those of points are not supported")
+    count = shape.rows
     match [words[0].upper(), *words[1:]]:
         case ["FIELD", _, arrays]:
             for _ in range(_count(arrays)):
@@ -146,8 +139,11 @@ def _take_values(shape: _Shape, cursor: "_Cursor", words: list[str]) -> None:
                 if name.upper() == "METADATA":
                     cursor.skip_metadata()
                     name, width, rows, kind = (cursor.line() + [""] * 4)[:4]
+                if kind.lower() == "string":
+                    cursor.skip_strings(_count(width) * _count(rows))
+                    continue
                 values = cursor.array(_count(width) * _count(rows), kind)
-                if shape.at_points and _count(rows) == count:
+                if _count(rows) == count:
                     _take_colors(shape, values, _count(width), kind)
         case ["COLOR_SCALARS", _, width]:
             kind = "unsigned_char" if cursor.binary else "float"
@@ -171,7 +167,9 @@ def _take_values(shape: _Shape, cursor: "_Cursor", words: list[str]) -> None:
 
 
 def _take_colors(shape: _Shape, values: NDArray, width: int, kind: str) -> None:
-    if shape.colors is None and width in (3, 4) and kind.lower() == "unsigned_char" and shape.points is not None:
+    if not shape.at_points or shape.points is None or shape.rows != len(shape.points):
+        return
+    if shape.colors is None and width in (3, 4) and kind.lower() == "unsigned_char":
         shape.colors = unit_colors(values.reshape(len(shape.points), width)[:, :3])
 
 
@@ -253,6 +251,19 @@ class _Cursor:
             return lengths, corners
         self.position = before
         return split_lists(self.array(second, "int").astype(np.int64), first)
+
+    def skip_strings(self, count: int) -> None:
+        """Pass over an array of texts: a line each, or with their length before them in one to eight bytes."""
+        for _ in range(count):
+            if self.position >= len(self.content):
+                raise FormatError("the VTK file is cut short: an array of texts has no end")
+            if not self.binary:
+                end = self.content.find(b"\n", self.position)
+                self.position = len(self.content) if end < 0 else end + 1
+                continue
+            size = {3: 1, 2: 2, 1: 4, 0: 8}[self.content[self.position] >> 6]
+            head = int.from_bytes(self.content[self.position : self.position + size], "big")
+            self.position += size + (head & (2 ** (8 * size - 2) - 1))
 
     def skip_metadata(self) -> None:
         """Pass over a block that ends with an empty line."""
