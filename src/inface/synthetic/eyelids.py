@@ -10,7 +10,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.synthetic.controls import smoothstep
+from inface.geometry.smooth import smoothstep
 from inface.template import Template
 
 _PIVOT = 6.0  # mm behind the globe's centre
@@ -27,6 +27,7 @@ def globe(points: FloatArray) -> tuple[FloatArray, float]:
     return solution[:3], float(np.sqrt(solution[3] + solution[:3] @ solution[:3]))
 
 
+# long: one construction in the coordinates of one eye
 def closed_lids(template: Template, amount: float) -> FloatArray:
     """Displacements `(V, 3)` that close both eyes of the template by `amount` (0 open, 1 closed)."""
     vertices, marks, mirror = template.mesh.vertices, template.landmarks, template.mirror
