@@ -1,5 +1,6 @@
 """Executors to try, a dask cluster of real processes among them."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -32,11 +33,11 @@ class DaskProcesses:
 
     def start(self, *words, environment=None):
         """A dask process, which ends with the tests."""
-        log = open(self.home / f"log-{len(self.processes)}", "w")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dask", *map(str, words)],
-            stdout=log, stderr=log, env=environment or dask_environment(), start_new_session=True, cwd=self.home,
-        )  # fmt: skip
+        with open(self.home / f"log-{len(self.processes)}", "w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dask", *map(str, words)],
+                stdout=log, stderr=log, env=environment or dask_environment(), start_new_session=True, cwd=self.home,
+            )  # fmt: skip
         self.processes.append(process)
         return process
 
@@ -73,10 +74,8 @@ class DaskProcesses:
             except psutil.NoSuchProcess:
                 continue
             for one in family:
-                try:
+                with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
-                except psutil.NoSuchProcess:
-                    pass
         for process in self.processes:
             process.wait(20)
 
