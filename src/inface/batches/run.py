@@ -23,6 +23,7 @@ class BatchStopped(InfaceError):
     """A run could not go on: no worker is fit, or the scheduler is gone. What was done is kept."""
 
 
+# options: each is used alone by callers, and the name of the call is public
 def run_batch(
     work: Callable[[Any], Any],
     items: Iterable[Any],
@@ -72,7 +73,14 @@ def run_batch(
             raise ValueError(f"{name}: expected a whole number of 1 or more, got {value!r}")
     own = executor is None
     where = executor or (Serial() if workers == 1 else Processes(workers))
-    return _Loop(work, items, where, own, chunk, window, attempts, journal, progress).outcomes()
+    return _Loop(work, items, where, own, _Plan(chunk, window, attempts), journal, progress).outcomes()
+
+
+@dataclass(frozen=True)
+class _Plan:
+    chunk: int | Literal["auto"]
+    window: int | None
+    attempts: int
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,11 @@ class _Task:
 class _Loop:
     """One run. The feed is drawn on only to fill the window; tasks that died wait in `again` until it is empty."""
 
-    def __init__(self, work, items, executor, own, chunk, window, attempts, journal, progress) -> None:
+    def __init__(self, work, items, executor, own, plan: _Plan, journal, progress) -> None:
         self.work, self.executor, self.own = work, executor, own
         self.feed = iter(items)
         self.total = len(items) if isinstance(items, Sized) else None
-        self.chunk, self.window, self.attempts = chunk, window, attempts
+        self.plan = plan
         self.journal, self.progress = journal, progress
         self.again: deque[_Task] = deque()
         self.back: deque[_Task] = deque()  # sent back by a worker that is not fit
@@ -125,7 +133,7 @@ class _Loop:
     def _fill(self) -> Iterator[Outcome]:
         """Submit until the window is full; yields what an earlier run has done already."""
         alone = getattr(self.executor, "one_by_one", False)
-        while len(self.flying) < (1 if alone else self.window or 4 * self._width()):
+        while len(self.flying) < (1 if alone else self.plan.window or 4 * self._width()):
             task, kept = self._next_task(1 if alone else self._chunk_size())
             yield from kept
             if task is None:
@@ -159,8 +167,8 @@ class _Loop:
         return None, kept
 
     def _chunk_size(self) -> int:
-        if self.chunk != "auto":
-            return int(self.chunk)
+        if self.plan.chunk != "auto":
+            return int(self.plan.chunk)
         if self.mean_seconds is None:
             return 1
         size = max(1, min(CHUNK_LIMIT, int(CHUNK_SECONDS / max(self.mean_seconds, 1e-6))))
@@ -182,7 +190,7 @@ class _Loop:
         except Exception as error:
             if type(error).__name__ in _DEATHS:
                 yield from self._death(task, error, final=True)  # dask has tried it on several workers
-            elif len(task.items) > 1 or task.attempts + 1 < self.attempts:
+            elif len(task.items) > 1 or task.attempts + 1 < self.plan.attempts:
                 self._split(task)  # it could not be sent or brought back: which of the items is it?
             else:
                 yield self._note(task.items[0], Report(None, words_of(error), 0.0), task, "")
@@ -194,7 +202,7 @@ class _Loop:
         self.again.extend(_Task((item,), task.attempts + 1) for item in task.items)
 
     def _death(self, task: _Task, error: Exception, final: bool) -> Iterator[Outcome]:
-        if len(task.items) > 1 or (not final and task.attempts + 1 < self.attempts):
+        if len(task.items) > 1 or (not final and task.attempts + 1 < self.plan.attempts):
             self._split(task)
             return
         tried = task.attempts + 1

@@ -47,8 +47,8 @@ def age(
         raise typer.BadParameter("--current-months goes with --months")
     reference = batch.reference(model)
     if code:
-        keywords = {"code": code[0] if len(code) == 1 else code, **edit.keywords()}
-        each_mesh(meshes, out, Edit(reference, "adjust_age", keywords), run, write, "age")
+        wanted = code[0] if len(code) == 1 else code
+        each_mesh(meshes, out, Edit(reference, "adjust_age", edit.keywords(), (wanted,)), run, write, "age")
     elif months is not None:
         keywords = {"months": months, "current_months": current_months, **edit.keywords()}
         each_mesh(meshes, out, Edit(reference, "set_age", keywords), run, write, "age")

@@ -12,15 +12,16 @@ from inface.model_reference import ModelReference
 
 @dataclass(frozen=True)
 class Edit:
-    """`model.EDIT(mesh, **keywords)` of the mesh in a file."""
+    """`model.EDIT(mesh, *arguments, **keywords)` of the mesh in a file."""
 
     model: ModelReference
     edit: str
     keywords: Mapping[str, Any] = field(default_factory=dict)
+    arguments: tuple[Any, ...] = ()
 
     def __call__(self, path: Path) -> Mesh:
         """The edited mesh."""
-        return getattr(self.model.load(), self.edit)(Mesh.load(path), **self.keywords)
+        return getattr(self.model.load(), self.edit)(Mesh.load(path), *self.arguments, **self.keywords)
 
 
 def write_mesh(mesh: Mesh, target: Path) -> None:

@@ -31,5 +31,5 @@ def express(
     reference = batch.reference(model)
     named = expression in reference.load().expressions or not Path(expression).exists()
     code = expression if named else read_latent(expression)
-    keywords = {"expression": code, "strength": strength, **edit.keywords()}
-    each_mesh(meshes, out, Edit(reference, "set_expression", keywords), run, write, "express")
+    work = Edit(reference, "set_expression", edit.keywords(), (code, strength))
+    each_mesh(meshes, out, work, run, write, "express")
