@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from inface.cli import batch
+from inface.cli.inputs import once
 from inface.mesh import Mesh
 from inface.model_reference import ModelReference
 from inface.models import AttributeRegressor
@@ -28,14 +28,9 @@ class _Correct:
     keywords: Mapping[str, Any]
 
     def __call__(self, path: Path) -> Any:
-        return _regressor(self.attributes).correct_mesh(
+        return once(AttributeRegressor.load, self.attributes).correct_mesh(
             self.model.load(), Mesh.load(path), dict(self.wanted), self.fixed, **self.keywords
         )
-
-
-@cache
-def _regressor(path: Path) -> AttributeRegressor:
-    return AttributeRegressor.load(path)
 
 
 def _write(result: Any, target: Path) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from inface.codecs import MESH_FORMATS
 from inface.codecs.latents import is_latent
@@ -15,6 +15,7 @@ from inface.errors import FormatError, InfaceError
 from inface.model_reference import ModelReference
 
 MESH_SUFFIXES = tuple(MESH_FORMATS)
+T = TypeVar("T")
 
 
 def expand(inputs: Sequence[str], suffixes: Sequence[str] = MESH_SUFFIXES) -> list[Path]:
@@ -101,6 +102,19 @@ def paths_in(work: Any) -> list[Path]:
     if isinstance(work, list | tuple):
         return [path for value in work for path in paths_in(value)]
     return []
+
+
+_ONCE: dict[Any, tuple[tuple[int, int], Any]] = {}
+
+
+def once(load: Callable[[Path], T], path: Path) -> T:
+    """`load(path)`, remembered by the process as long as the file is the same: for what all files of a run share."""
+    state = path.stat()
+    stamp = (state.st_size, state.st_mtime_ns)
+    known = _ONCE.get((load, path))
+    if known is None or known[0] != stamp:
+        known = _ONCE[load, path] = (stamp, load(path))
+    return known[1]
 
 
 def _place(path: str | Path) -> tuple[int, int] | None:

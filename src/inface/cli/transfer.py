@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from inface.cli import batch
 from inface.cli.edit import each_mesh
+from inface.cli.inputs import once
 from inface.mesh import Mesh
 from inface.model_reference import ModelReference
 
@@ -26,12 +26,7 @@ class _Transfer:
     keywords: Mapping[str, Any]
 
     def __call__(self, path: Path) -> Mesh:
-        return self.model.load().transfer_expression(_giver(self.source), Mesh.load(path), **self.keywords)
-
-
-@cache
-def _giver(source: Path) -> Mesh:
-    return Mesh.load(source)
+        return self.model.load().transfer_expression(once(Mesh.load, self.source), Mesh.load(path), **self.keywords)
 
 
 def transfer(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import typer
 
 from inface.cli import batch
+from inface.cli.inputs import once
 from inface.codecs.latents import LATENT_SUFFIXES, is_latent, read_latent, write_latent
 from inface.errors import CorrespondenceError
 from inface.mesh import Mesh
@@ -34,7 +34,7 @@ class _Translate:
             own = read_latent(path)
         else:
             own = self.model.load().encode(Mesh.load(path), **self.keywords)
-        code = _bridge(self.regressor)(own)
+        code = once(LinearRegressor.load, self.regressor)(own)
         width = len(self.other.load().latent)
         if len(code) != width:
             raise CorrespondenceError(
@@ -42,11 +42,6 @@ class _Translate:
                 "is it another model's regressor?"
             )
         return code, self.other
-
-
-@cache
-def _bridge(path: Path) -> LinearRegressor:
-    return LinearRegressor.load(path)
 
 
 def _write_latent(made: tuple[np.ndarray, ModelReference], target: Path) -> dict[str, Any]:
