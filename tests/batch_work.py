@@ -31,6 +31,14 @@ class Task:
         with open(Path(self.out) / "begun.log", "a") as log:  # one short line at once: no two mix
             log.write(f"{item.key}\n")
         time.sleep(self.seconds)
+        if item.does == "meet":  # over only when another worker is at the other of the pair
+            (Path(self.out) / f"{item.key}.here").touch()
+            other = item.key.translate(str.maketrans("ab", "ba"))
+            until = time.monotonic() + 60
+            while not (Path(self.out) / f"{other}.here").exists():
+                if time.monotonic() > until:
+                    raise TimeoutError("alone")
+                time.sleep(0.01)
         if item.does == "raise":
             raise ValueError(f"no good: {item.key}")
         if item.does == "memory":
