@@ -70,7 +70,6 @@ def of_folder(folder: str) -> set[tuple[str, str]]:
 
 
 SOURCE = of_folder("src/inface")
-BATCHES = any(top in ("dask", "distributed") for top, _ in SOURCE)
 BASE = modules(PROJECT["dependencies"])
 
 
@@ -85,8 +84,6 @@ def test_the_base_install_is_what_is_imported_plainly():
 def test_what_an_extra_brings_is_asked_for_somewhere(extra):
     asked = {top for top, how in SOURCE if how == "asked for"} | CALLED_BY_TORCH
     unused = modules(EXTRAS[extra]) - asked
-    if extra == "distributed" and not BATCHES:
-        pytest.skip("the room that uses it is not built yet")
     assert not unused, f"'{extra}' brings {unused}, which no module asks for"
 
 
@@ -95,9 +92,7 @@ def test_what_is_asked_for_is_brought_by_the_extra_that_the_message_names():
     assert asked <= set(_optional.EXTRAS), f"no install line for {asked - set(_optional.EXTRAS)}"
     for module, extra in _optional.EXTRAS.items():
         assert module in modules(EXTRAS[extra]), f"'{module}' is said to come with '{extra}', which does not bring it"
-        assert (extra == "distributed" and not BATCHES) or module in asked | CALLED_BY_TORCH, (
-            f"nothing asks for '{module}'"
-        )
+        assert module in asked | CALLED_BY_TORCH, f"nothing asks for '{module}'"
 
 
 def test_tests_benchmarks_and_examples_run_with_the_extra_dev():
