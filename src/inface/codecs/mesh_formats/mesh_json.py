@@ -44,6 +44,18 @@ def parse(content: bytes, folder: Path | None = None) -> MeshData:
     )
 
 
+def is_mesh_json(path: str | Path) -> bool:
+    """Whether a JSON file is a mesh, or might be one (it is cut short); False for a record of another kind."""
+    content = Path(path).read_bytes()
+    if b'"vertices"' in content:
+        return True
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return True  # damaged: reading it says so, passing over it would lose it
+    return False
+
+
 def dump(stream: BinaryIO, data: MeshLike) -> None:
     """Write mesh JSON."""
     contents: dict[str, object] = {"vertices": _nulls(data.vertices), "triangles": data.triangles.tolist()}
