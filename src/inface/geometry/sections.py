@@ -47,6 +47,11 @@ class Outline:
 
         Between corners the chord's length is linear in its offset, so the longest passes through a corner.
         """
+        ends = self.chord_ends(direction)
+        return float(np.linalg.norm(ends[1] - ends[0]))
+
+    def chord_ends(self, direction: FloatArray) -> FloatArray:
+        """Both ends `(2, 2)` of that chord, the second farther along the direction."""
         along = np.asarray(direction, float) / np.linalg.norm(direction)
         across = np.array([-along[1], along[0]])
         s, h = self.corners @ across, self.corners @ along
@@ -56,4 +61,6 @@ class Outline:
         falling = np.arange(stop, stop + (start - stop) % count + 1) % count
         one = np.interp(s, s[rising], h[rising])
         other = np.interp(s, s[falling][::-1], h[falling][::-1])
-        return float(np.abs(one - other).max())
+        best = int(np.abs(one - other).argmax())
+        low, high = sorted((one[best], other[best]))
+        return np.stack([s[best] * across + low * along, s[best] * across + high * along])
