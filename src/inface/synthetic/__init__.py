@@ -6,6 +6,7 @@ from inface.synthetic.deformity import DEFORMITIES, Deformity
 from inface.synthetic.expression import PRESETS, UNITS, expression_weights
 from inface.synthetic.head import head
 from inface.synthetic.identity import Variation
+from inface.synthetic.scan_plan import ScanPlan
 from inface.synthetic.scanner import SimulatedScan, simulate_scan
 from inface.synthetic.template import template, template_colours
 
@@ -15,6 +16,7 @@ __all__ = [
     "UNITS",
     "CohortPlan",
     "Deformity",
+    "ScanPlan",
     "SimulatedScan",
     "Variation",
     "cohort",

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from inface._validate import FloatArray, finite, floats
+from inface.geometry.smooth import smoothstep
 from inface.synthetic import anthropometry
 from inface.synthetic.anthropometry import ROWS
-from inface.synthetic.controls import smoothstep, spread_points
+from inface.synthetic.controls import spread_points
 from inface.synthetic.growth import ANCHOR_AGES, Growth
 from inface.synthetic.targets import MEASURES
 
