@@ -12,7 +12,7 @@ from inface._validate import FloatArray, IntArray
 from inface.geometry.adjacency import border_edges, components, edges
 from inface.geometry.deform import SmoothFill
 from inface.template import Template
-from inface.models.door import UNITS as MILLIMETRES
+from inface.units import mm_per_unit
 
 PATCH = 10.0  # mm about a landmark that must be seen for a measure from it
 
@@ -66,7 +66,7 @@ class Anatomy:
     @cached_property
     def vertices(self) -> FloatArray:
         """`(V, 3)` mm: the template's shape, made even by its mirror pairs where it has them."""
-        own = self.template.mesh.vertices * MILLIMETRES[self.template.unit]
+        own = self.template.mesh.vertices * mm_per_unit(self.template.unit)
         mirror = self.template.mirror
         return own if mirror is None else (own + own[mirror] * [-1, 1, 1]) / 2
 
@@ -85,8 +85,10 @@ class Anatomy:
 
     @cached_property
     def rim(self) -> IntArray:
-        """Vertices on an open border of the skin."""
-        return np.unique(border_edges(self.triangles))
+        """Vertices on an open border of the skin; a border of no length (doubled vertices of a pole) is none."""
+        pairs = border_edges(self.triangles)
+        length = np.linalg.norm(self.vertices[pairs[:, 0]] - self.vertices[pairs[:, 1]], axis=1)
+        return np.unique(pairs[length > 1e-6])
 
     def region(self, *names: str) -> IntArray:
         """Ascending ids of the first of these regions that the template has; empty when none."""

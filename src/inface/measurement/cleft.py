@@ -71,8 +71,8 @@ def _cleft(id, words, unit, text, value, source=MERCAN, mirrored="inverse") -> D
 
 
 CLEFTS = (
-    _cleft("cleft.columella", "columella angle", "deg", "sn to c (top of the columella) against the midsagittal plane of "
-           "the face; plus: leaning LEFT", _columella, mirrored="sign"),
+    _cleft("cleft.columella", "columella angle", "deg", "sn to c (top of the columella) against the midsagittal "
+           "plane of the face; plus: leaning LEFT", _columella, mirrored="sign"),
     _cleft("cleft.nostril", "nostril width, left over right", "", "|sbal_l-sn| / |sbal_r-sn|",
            partial(_ratio, a="sbal", b="sn")),
     _cleft("cleft.lip-height", "lateral lip height, left over right", "", "|sbal_l-cph_l| / |sbal_r-cph_r|",
@@ -84,7 +84,8 @@ CLEFTS = (
     _cleft("cleft.gap.cph", "gap at the philtrum crest", "mm", "gap_cph_medial to gap_cph_lateral",
            partial(_apart, a="gap_cph_medial", b="gap_cph_lateral"), mirrored="same"),
     *(
-        _cleft(f"cleft.lip.{side[0]}", f"lip cleft, {side}", "%", "share of the reference's pairs before the first that "
+        _cleft(f"cleft.lip.{side[0]}", f"lip cleft, {side}", "%",
+               "share of the reference's pairs before the first that "
                "is joined", partial(_open_share, name=f"{side}_lip_cleft_pairs"), REFERENCE, "side")
         for side in ("left", "right")
     ),

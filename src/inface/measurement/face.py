@@ -3,9 +3,11 @@
 from functools import partial
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
+from inface.geometry.adjacency import vertex_normals
 from inface.measurement.definition import Definition
-from inface.measurement.head import Head
+from inface.measurement.head import Head, Unmeasurable
 from inface.measurement.vault import JMG, REFERENCE, angle, distance
 from inface.transforms import procrustes
 
@@ -80,8 +82,6 @@ def _tape(head: Head, middle: str) -> float:
     corners = cut.outline.corners[:, ::-1]  # first axis to the left, second forward
     upper = corners[corners[:, 1] > 0]
     path = np.concatenate([[[half, 0]], upper, [[-half, 0]]])
-    from scipy.spatial import ConvexHull
-
     hull = path[ConvexHull(path).vertices]
     ring = np.linalg.norm(np.roll(hull, -1, 0) - hull, axis=1).sum()
     return float(ring - 2 * half)
@@ -108,9 +108,6 @@ def asymmetry_map(head: Head, region: str):
     The mirror image is fitted rigidly on the region itself (one fit over the whole head would share a flat back out to
     the face). The sign is that of the outward normal: plus where the skin stands out.
     """
-    from inface.geometry.adjacency import vertex_normals
-    from inface.measurement.head import Unmeasurable
-
     mirror = head.anatomy.template.mirror
     ids = head.anatomy.face if region == "face" else head.anatomy.vault
     if mirror is None or not len(ids):
@@ -119,6 +116,10 @@ def asymmetry_map(head: Head, region: str):
     off = own - procrustes(image, own).apply(image)
     normals = vertex_normals(head.vertices, head.anatomy.template.mesh.triangles)[ids]
     return ids, np.linalg.norm(off, axis=1) * np.where(np.einsum("ij,ij->i", off, normals) < 0, -1.0, 1.0)
+
+
+def _off_middle(head: Head, name: str) -> float:
+    return float(head.off_middle(head.point(name)))
 
 
 def _shift(head: Head, axis: str) -> float:
@@ -132,7 +133,8 @@ OTHERS = (
     Definition("arc.t-gn-t", "arc tragion-chin-tragion", "mm", "taut tape in the plane of both tragia and gn", JMG,
                partial(_tape, middle="gn"), ("t_l", "t_r", "gn"), ("face",)),
     Definition("arc.t-v-t", "arc ear to ear over vertex", "mm", "taut tape in the plane of both tragia and v",
-               "BMC Head Face Med 2017", partial(_tape, middle="v"), ("t_l", "t_r", "v"), ("vault",), "circumference"),
+               "BMC Head Face Med 2017", partial(_tape, middle="v"), ("t_l", "t_r", "v"), ("coronal",),
+               "circumference"),
     Definition("nfa", "nasofrontal angle", "deg", "glabella-nasion-nose tip", REFERENCE,
                lambda h: angle(h.point("g"), h.point("n"), h.point("prn")), ("g", "n", "prn"), (), "angle"),
     Definition("nla", "nasolabial angle", "deg", "nose tip-subnasale-upper lip", FARKAS,
@@ -140,33 +142,38 @@ OTHERS = (
     Definition("conv", "facial convexity", "deg", "nasion-subnasale-pogonion", FARKAS,
                lambda h: angle(h.point("n"), h.point("sn"), h.point("pg")), ("n", "sn", "pg"), (), "angle"),
     Definition("ear.shift", "ear shift", "mm", "left less right tragion along forward of the midsagittal plane; plus: "
-               "LEFT ear forward", FARKAS, partial(_shift, axis="forward"), ("t_l", "t_r"), ("face",), "asymmetry", "sign"),
+               "LEFT ear forward", FARKAS, partial(_shift, axis="forward"), ("t_l", "t_r"), ("face",), "asymmetry",
+               "sign"),
     Definition("ear.height", "ear height difference", "mm", "left less right tragion upwards in the face's own frame; "
-               "plus: LEFT ear higher", FARKAS, partial(_shift, axis="up"), ("t_l", "t_r"), ("face",), "asymmetry", "sign"),
+               "plus: LEFT ear higher", FARKAS, partial(_shift, axis="up"), ("t_l", "t_r"), ("face",), "asymmetry",
+               "sign"),
     *(
         Definition(f"midline.{name}", f"{_NAMES[name]} off the midline", "mm", "signed distance from the midsagittal "
                    "plane of the face; plus: to the LEFT", "Tse et al.; Mercan et al. 2023",
-                   lambda h, n=name: float(h.off_middle(h.point(n))), (name,), ("face",), "face", "sign")
+                   partial(_off_middle, name=name), (name,), ("face",), "face", "sign")
         for name in ("sn", "prn", "gn")
     ),
-    Definition("asym.face", "asymmetry of the face", "mm", "mean distance from the mirror image, fitted on the face less "
-               "lips, lids, eyes and chin", "mirrored Procrustes", partial(_asymmetry, region="face"), (), ("face",)),
+    Definition("asym.face", "asymmetry of the face", "mm", "mean distance from the mirror image, fitted on the face "
+               "less lips, lids, eyes and chin", "mirrored Procrustes", partial(_asymmetry, region="face"), (),
+               ("face",)),
     Definition("asym.vault", "asymmetry of the vault", "mm", "mean distance from the mirror image, fitted on the vault",
-               "mirrored Procrustes", partial(_asymmetry, region="vault"), (), ("vault",), "asymmetry"),
+               "mirrored Procrustes", partial(_asymmetry, region="vault"), (), ("fl", "fr", "bl", "br"), "asymmetry"),
 )  # fmt: skip
 
 _T_N = (("t_l", "n"), ("t_r", "n"))
 RATIOS = tuple(
     Definition(id, words, "", text, REFERENCE, value, marks, (), "ear" if id.startswith("t") else "face", "inverse")
     for id, words, text, value, marks in (
-        ("tr", "tragion to nasion, left over right", "|t_l-n| / |t_r-n|; 1 = even", partial(_ratio, a=_T_N[0], b=_T_N[1]),
+        ("tr", "tragion to nasion, left over right", "|t_l-n| / |t_r-n|; 1 = even", partial(_ratio, a=_T_N[0],
+        b=_T_N[1]),
          ("t_l", "t_r", "n")),
         *(
             (f"tr.{axis}", f"the same along {axis}", f"|{axis} of t_l-n| / |{axis} of t_r-n| in the template's frame",
              partial(_part, axis=k), ("t_l", "t_r", "n"))
             for k, axis in enumerate("xyz")
         ),
-        ("tr.top", "tragion to vertex, left over right", "|t_l-v| / |t_r-v|", partial(_ratio, a=("t_l", "v"), b=("t_r", "v")),
+        ("tr.top", "tragion to vertex, left over right", "|t_l-v| / |t_r-v|", partial(_ratio, a=("t_l", "v"),
+        b=("t_r", "v")),
          ("t_l", "t_r", "v")),
         ("tsr", "tragion to subnasale, left over right", "|t_l-sn| / |t_r-sn|",
          partial(_ratio, a=("t_l", "sn"), b=("t_r", "sn")), ("t_l", "t_r", "sn")),

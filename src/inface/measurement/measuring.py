@@ -1,14 +1,14 @@
 """From a head to its measures: values, how much of each was seen, refusals with their reasons, norms."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.measurement.catalogue import CATALOGUE
 from inface.measurement.definition import Definition
-from inface.measurement.head import Head, Unmeasurable
+from inface.measurement.head import Head, Section, Unmeasurable, unit_vector
 from inface.measurement.norms import (
     NO_FACE_NORM,
     NO_VOLUME_NORM,
@@ -42,16 +42,24 @@ def support(head: Head, definition: Definition) -> list[IntArray]:
     if definition.parts:
         marks = [m for m in marks if m not in _AXES]
     sets = [ids for ids in map(head.anatomy.patch, marks) if len(ids)]
-    parts = [_part(head, name) for name in definition.parts]
-    if parts:
-        sets.append(np.unique(np.concatenate(parts)))
+    for name in definition.parts:
+        sets += _sections(head, name) if name in ("go", "ml") else [_part(head, name)]
     return sets
+
+
+def _sections(head: Head, name: str) -> list[IntArray]:
+    """The vertices a section crosses, in front, behind, left and right: the tape needs each."""
+    cut: Section = getattr(head, name)
+    ids = np.setdiff1d(cut.crossed, head.anatomy.ears)
+    centre = (head.smooth[ids].max(0) + head.smooth[ids].min(0)) / 2
+    offset = head.smooth[ids] - centre
+    ahead, left = offset @ cut.forward, offset @ cut.left
+    along = np.abs(ahead) > np.abs(left)
+    return [ids[along & (ahead > 0)], ids[along & (ahead < 0)], ids[~along & (left > 0)], ids[~along & (left < 0)]]
 
 
 def _part(head: Head, name: str) -> IntArray:
     anatomy = head.anatomy
-    if name in ("go", "ml"):
-        return np.setdiff1d(getattr(head, name).crossed, anatomy.ears)
     if name == "level":
         return np.setdiff1d(head.level(float(head.height_of(head.point("g")))).crossed, anatomy.ears)
     if name == "face":
@@ -65,6 +73,10 @@ def _part(head: Head, name: str) -> IntArray:
     above = offset @ head.up > 0
     if name == "midline":
         return skin[above & (np.abs(offset @ head.lateral) < 6)]
+    if name == "coronal":
+        across = np.cross(head.lateral, head.point("v") - head.origin)
+        normal = unit_vector(across, "the vertex lies on the tragion line")
+        return skin[above & (np.abs(offset @ normal) < 6)]
     front, left = offset @ head.forward > 0, offset @ head.lateral > 0
     return skin[above & (front == (name[0] == "f")) & (left == (name[1] == "l"))]
 
@@ -92,7 +104,7 @@ def _one(head: Head, definition: Definition, child: Child, sight: Sight, offset:
         value = float(definition.value(head))
         seen = 1.0
         if sight.seen is not None:
-            seen = min((float(sight.seen[ids].mean()) for ids in support(head, definition)), default=1.0)
+            seen = min((float(sight.seen[ids].mean()) for ids in support(head, definition) if len(ids)), default=1.0)
     except Unmeasurable as reason:
         return Measure(definition.id, None, definition.unit, seen=0.0, flags=(str(reason),), definition=text)
     if not np.isfinite(value):
@@ -104,13 +116,13 @@ def _one(head: Head, definition: Definition, child: Child, sight: Sight, offset:
     if forbidden is not None:
         return Measure(definition.id, None, definition.unit, seen=seen, flags=(forbidden,), definition=text)
     flags = ("partly the model's guess",) if seen < PARTLY else ()
-    return with_norm(Measure(definition.id, value, definition.unit, seen=seen, flags=flags, definition=text), child, offset)
+    return with_norm(
+        Measure(definition.id, value, definition.unit, seen=seen, flags=flags, definition=text), child, offset
+    )
 
 
 def with_norm(measure: Measure, child: Child, offset: float = 0.0) -> Measure:
     """The measure beside its norm, or with the words why there is none."""
-    from dataclasses import replace
-
     if measure.value is None:
         return measure
     group = CATALOGUE[measure.id].group

@@ -1,8 +1,8 @@
 """Published norms a measure can be set beside: WHO head circumference, cephalic index, vault asymmetry.
 
-Circumference has a z-score (WHO Child Growth Standards, L = 1: `z = (x / M - 1) / S` by day and sex). Cephalic index has
-none: published populations differ by eight points, so the value stands beside three of them, each named. Asymmetry is
-folded at zero: grades and quantiles, no z. Of faces below three years no open table with a spread was found; volumes
+Circumference has a z-score (WHO Child Growth Standards, L = 1: `z = (x / M - 1) / S` by day and sex). Cephalic index
+has none: published populations differ by eight points, so the value stands beside three of them, each named. Asymmetry
+is folded at zero: grades and quantiles, no z. Of faces below three years no open table with a spread was found; volumes
 under the skin are not the published volumes inside the bone.
 """
 
@@ -165,8 +165,8 @@ def asymmetry_text(cvai: float) -> str:
     grade = 1 + sum(abs(cvai) >= limit for limit in GRADES)
     limits = ", ".join(f"{limit:g}" for limit in GRADES)
     return (
-        f"grade {grade} of 5 (limits {limits} %; CHOA scale for this divisor and angle only). Medians of healthy infants, "
-        "Japan 3D scans (n 92): 5.0, 5.8, 4.7 % at 1, 3, 6 months"
+        f"grade {grade} of 5 (limits {limits} %; CHOA scale for this divisor and angle only). Medians of healthy "
+        "infants, Japan 3D scans (n 92): 5.0, 5.8, 4.7 % at 1, 3, 6 months"
     )
 
 

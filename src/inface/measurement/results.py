@@ -155,10 +155,10 @@ class Measurements(Mapping[str, Measure]):
             )
         known = {f.name for f in fields(Measure)}
         try:
-            measures = {
-                id: Measure(**{k: tuple(v) if k == "flags" else v for k, v in m.items() if k in known})
-                for id, m in data["measures"].items()
-            }
+            measures = {}
+            for id, m in data["measures"].items():
+                held: dict[str, Any] = {k: tuple(v) if k == "flags" else v for k, v in m.items() if k in known}
+                measures[id] = Measure(**held)
             child = Child(**data["child"])
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise FormatError(f"{where}: damaged ({error})") from None

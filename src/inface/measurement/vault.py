@@ -24,8 +24,11 @@ def distance(head: Head, a: str, b: str) -> float:
 
 def angle(a: FloatArray, corner: FloatArray, b: FloatArray) -> float:
     """Angle a-corner-b, degrees."""
-    u, w = unit_vector(a - corner, "two landmarks lie in one place"), unit_vector(b - corner, "two landmarks lie in one place")
-    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(u, w)), u @ w)))
+    u, w = (
+        unit_vector(a - corner, "two landmarks lie in one place"),
+        unit_vector(b - corner, "two landmarks lie in one place"),
+    )
+    return float(np.degrees(2 * np.arctan2(np.linalg.norm(u - w), np.linalg.norm(u + w))))
 
 
 def length_dyn(head: Head) -> float:
@@ -62,7 +65,7 @@ def _height(head: Head) -> float:
 def _arc_index(head: Head) -> float:
     g, op = head.point("g"), head.point("op")
     cut = head.section((g + op) / 2, unit_vector(g - op, "g and op lie in one place"), _across_middle(head, g - op))
-    return float(np.linalg.norm(g - op)) / arc(cut.outline.corners, np.linalg.norm(g - op))
+    return float(np.linalg.norm(g - op)) / arc(cut.outline.corners, float(np.linalg.norm(g - op)))
 
 
 def _across_middle(head: Head, along: FloatArray) -> FloatArray:
@@ -100,7 +103,7 @@ def _forehead(head: Head) -> float:
     middle = float((head.point("g") - head.origin) @ head.lateral)
     ring = np.concatenate([corners, corners[:1]])
 
-    def front(offset: float) -> FloatArray:
+    def front(offset) -> FloatArray:
         a, b = ring[:-1], ring[1:]
         crossing = (a[:, 1] - offset) * (b[:, 1] - offset) <= 0
         a, b = a[crossing], b[crossing]
@@ -151,15 +154,15 @@ def _even(head: Head, a: tuple[str, ...], b: tuple[str, ...]) -> float:
     return 100 * min(ratio, 1 / ratio)
 
 
-def _size(id, words, text, value, marks, parts, source=JMG, group="size", unit="mm", mirrored="same") -> Definition:
-    return Definition(id, words, unit, text, source, value, marks, parts, group, mirrored)
+def _size(id, words, text, value, marks, parts, source=JMG, **more) -> Definition:
+    return Definition(id, words, "mm", text, source, value, marks, parts, more.pop("group", "size"), **more)
 
 
 SIZES = (
     _size("circ.go", "circumference at g and op", f"length of the outline; {GO}", lambda h: h.go.outline.perimeter,
           _GO, ("go",), group="circumference"),
     _size("circ.ml", "largest circumference", f"length of the outline; {ML}", lambda h: h.ml.outline.perimeter,
-          _Z, ("ml",), "largest tape length, as WHO measures", "circumference"),
+          _Z, ("ml",), "largest tape length, as WHO measures", group="circumference"),
     _size("length.go", "head length g-op", "glabella to opisthocranion, as marked on the template",
           lambda h: distance(h, "g", "op"), ("g", "op"), ()),
     _size("length.dyn", "head length, farthest back", "glabella to the farthest point of the vault within 12 mm "
@@ -177,8 +180,10 @@ SIZES = (
 )  # fmt: skip
 
 
-def _index(id, words, text, value, marks, parts, source, group="index", unit="%", mirrored="same") -> Definition:
-    return Definition(id, words, unit, text, source, value, marks, parts, group, mirrored)
+def _index(id, words, text, value, marks, parts, source, **more) -> Definition:
+    return Definition(
+        id, words, more.pop("unit", "%"), text, source, value, marks, parts, more.pop("group", "index"), **more
+    )
 
 
 INDICES = (
@@ -195,34 +200,37 @@ INDICES = (
     _index("ti.arc", "length over midline arc", "g-op over the tape from g over the vault to op (the reference's TI: "
            "another thing than the towering index)", _arc_index, ("g", "op"), ("midline",), REFERENCE, unit=""),
     _index("vno.alae", "vertex-nasion-opisthocranion", "angle at the nasion; vertex = highest point over the plane of "
-           "tragia and alae", lambda h: _vno(h, _tilted(h, "al")), ("n", "op", "v"), (), "Blum et al. 2022", "angle", "deg"),
+           "tragia and alae", lambda h: _vno(h, _tilted(h, "al")), ("n", "op", "v"), (), "Blum et al. 2022", "angle",
+           "deg"),
     _index("vno.lids", "the same, tragia and lids", "angle at the nasion; vertex = highest point over the plane of "
-           "tragia and lower lids", lambda h: _vno(h, _tilted(h, "or")), ("n", "op", "v"), (), REFERENCE, "angle", "deg"),
+           "tragia and lower lids", lambda h: _vno(h, _tilted(h, "or")), ("n", "op", "v"), (), REFERENCE, "angle",
+           "deg"),
     _index("vno.zero", "the same, nasion and tragia", "angle at the nasion; vertex = highest point over the plane of "
            "nasion and tragia (pitched against the Frankfurt plane)", lambda h: _vno(h, h.up), ("n", "op", "v"), (),
-           REFERENCE, "angle", "deg"),
+           REFERENCE, group="angle", unit="deg"),
     _index("ifa.g", "interfrontal angle", "at the foremost point of the outline at the level of glabella, between its "
            "points 45 % of half the width to each side; a stand-in, not the points of the CT angle", _forehead,
-           (*_Z, "g"), ("level",), "after the CT angle of 2012/2016", "angle", "deg"),
+           (*_Z, "g"), ("level",), "after the CT angle of 2012/2016", group="angle", unit="deg"),
     _index("frontal.ft", "forehead angle ft-g-ft", "seen from above the plane of nasion and tragia", _frontal,
-           ("ft_l", "ft_r", "g"), (), "own choice", "angle", "deg"),
+           ("ft_l", "ft_r", "g"), (), "own choice", group="angle", unit="deg"),
     _index("fi", "frontal index", "100 ft-ft / width.go", lambda h: 100 * distance(h, "ft_l", "ft_r") / h.go.chord(90),
            ("ft_l", "ft_r", *_GO), ("go",), REFERENCE),
     _index("sa", "supraorbital angle", "at glabella between both supraorbital points, in the plane of circ.go",
-           _supraorbital, ("os_l", "os_r", "g"), (), REFERENCE, "angle", "deg"),
+           _supraorbital, ("os_l", "os_r", "g"), (), REFERENCE, group="angle", unit="deg"),
     _index("mi", "brow index", "100 distance of the turns of both brows (projected) / width.go", _brow_index,
            ("os_l", "os_r", *_GO), ("go",), REFERENCE),
 )  # fmt: skip
 
 
-def _skew(id, words, text, value, source, unit="%", parts=("go",), marks=_GO, mirrored="sign") -> Definition:
-    return Definition(id, words, unit, text, source, value, marks, parts, "asymmetry", mirrored)
+def _skew(id, words, text, value, source, unit="%", **more) -> Definition:
+    marks, parts = more.pop("marks", _GO), more.pop("parts", ("go",))
+    return Definition(id, words, unit, text, source, value, marks, parts, "asymmetry", more.pop("mirrored", "sign"))
 
 
 PLUS = "plus: back flattened on the LEFT"
 SKEWS = (
-    _skew("cva.30", "vault asymmetry, 30 deg", f"diagonal to the front left less front right, 30 deg from op-g; {PLUS}; "
-          f"{GO}", cva, LOVEDAY, "mm"),
+    _skew("cva.30", "vault asymmetry, 30 deg", f"diagonal to the front left less front right, 30 deg from op-g; {PLUS}"
+          f"; {GO}", cva, LOVEDAY, "mm"),
     _skew("cvai.30.short", "vault asymmetry index", f"100 cva.30 / the SHORTER diagonal; {PLUS}", cvai, LOVEDAY),
     _skew("cvai.30.long", "the same, longer diagonal", f"100 cva.30 / the LONGER diagonal; {PLUS}",
           lambda h: cvai(h, over=max), SCIREP),
@@ -234,7 +242,8 @@ SKEWS = (
           f"not by the tragia; {PLUS}", lambda h: cvai(h, "go_middle"), REFERENCE),
     _skew("cva.mid", "the same by the midline, mm", f"as cva.30 with left and right by the midsagittal plane; {PLUS}",
           lambda h: cva(h, "go_middle"), REFERENCE, "mm"),
-    _skew("cva.mid.abs", "diagonal difference by the midline", "|cva.mid|", lambda h: abs(cva(h, "go_middle")), REFERENCE,
+    _skew("cva.mid.abs", "diagonal difference by the midline", "|cva.mid|", lambda h: abs(cva(h, "go_middle")),
+          REFERENCE,
           "mm", mirrored="same"),
     _skew("cvai.mid.abs", "vault asymmetry by the midline", "|cvai.mid.short|", lambda h: abs(cvai(h, "go_middle")),
           REFERENCE, mirrored="same"),
@@ -246,17 +255,20 @@ SKEWS = (
     _skew("diagonal.r", "diagonal to front right", f"longest chord 30 deg right of op-g; {GO}",
           lambda h: h.go.chord(-30), LOVEDAY, "mm", mirrored="side"),
     _skew("cva.moss", "caliper asymmetry", "frontotemporale to the opposite euryon, left less right; weak on surfaces",
-          _moss, "Moss 1997; Mortenson & Steinbok 2006", "mm", (), ("ft_l", "ft_r", "eu_l", "eu_r")),
+          _moss, "Moss 1997; Mortenson & Steinbok 2006", "mm", parts=(),
+          marks=("ft_l", "ft_r", "eu_l", "eu_r")),
     _skew("oclr", "oblique length ratio", "100 longer / shorter diagonal at 30 deg",
           lambda h: 100 * max(diagonals(h)) / min(diagonals(h)), "Hutchison et al. 2005", mirrored="same"),
     _skew("oddi", "oblique difference, 40 deg", "100 longer / shorter diagonal at 40 deg",
-          lambda h: 100 * max(diagonals(h, degrees=40.0)) / min(diagonals(h, degrees=40.0)), "van Vlimmeren et al. 2006",
+          lambda h: 100 * max(diagonals(h, degrees=40.0)) / min(diagonals(h, degrees=40.0)),
+          "van Vlimmeren et al. 2006",
           mirrored="same"),
 )  # fmt: skip
 
 
-def _volume(id, words, text, value, parts, unit="", group="volume", mirrored="same", source="") -> Definition:
-    return Definition(id, words, unit, text, source or REFERENCE, value, _Z, parts, group, mirrored)
+def _volume(id, words, text, value, parts, unit="", **more) -> Definition:
+    source = more.pop("source", REFERENCE)
+    return Definition(id, words, unit, text, source, value, _Z, parts, more.pop("group", "volume"), **more)
 
 
 _ABOVE = "above the plane of nasion and tragia, split by the tragion line; skin without ears"
@@ -271,12 +283,14 @@ VOLUMES = (
     ),
     _volume("v.tot", "volume above nasion and tragia", f"all quadrants {_ABOVE}; of the skin, not of the bone",
             lambda h: sum(quadrants(h).values()), _ALL, "ml"),
-    _volume("asr.zero", "front symmetry ratio", "100 smaller / larger front quadrant", lambda h: _even(h, ("fl",), ("fr",)),
-            _F, "%", "asymmetry", source=_JAPAN),
-    _volume("psr.zero", "back symmetry ratio", "100 smaller / larger back quadrant", lambda h: _even(h, ("bl",), ("br",)),
-            _B, "%", "asymmetry", source=_JAPAN),
+    _volume("asr.zero", "front symmetry ratio", "100 smaller / larger front quadrant", lambda h: _even(h, ("fl",),
+            ("fr",)),
+            _F, "%", group="asymmetry", source=_JAPAN),
+    _volume("psr.zero", "back symmetry ratio", "100 smaller / larger back quadrant", lambda h: _even(h, ("bl",),
+            ("br",)),
+            _B, "%", group="asymmetry", source=_JAPAN),
     _volume("osr.zero", "overall symmetry ratio", "100 smaller / larger half", lambda h: _even(h, _L, _R), _ALL, "%",
-            "asymmetry", source=_JAPAN),
+            group="asymmetry", source=_JAPAN),
     _volume("vr.front-back", "volume front over back", "front half / back half", lambda h: _over(h, _F, _B), _ALL),
     _volume("vr.left-right", "volume left over right", "left half / right half", lambda h: _over(h, _L, _R), _ALL,
             mirrored="inverse"),

@@ -1,0 +1,1 @@
+"""Results brought together for a reader: measures of a head, pages."""
