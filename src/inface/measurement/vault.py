@@ -200,7 +200,8 @@ INDICES = (
     _index("ti.arc", "length over midline arc", "g-op over the tape from g over the vault to op (the reference's TI: "
            "another thing than the towering index)", _arc_index, ("g", "op"), ("midline",), REFERENCE, unit=""),
     _index("vno.alae", "vertex-nasion-opisthocranion", "angle at the nasion; vertex = highest point over the plane of "
-           "tragia and alae", lambda h: _vno(h, _tilted(h, "al")), ("n", "op", "v"), (), "Blum et al. 2022", group="angle",
+           "tragia and alae", lambda h: _vno(h, _tilted(h, "al")), ("n", "op", "v"), (), "Blum et al. 2022",
+           group="angle",
            unit="deg"),
     _index("vno.lids", "the same, tragia and lids", "angle at the nasion; vertex = highest point over the plane of "
            "tragia and lower lids", lambda h: _vno(h, _tilted(h, "or")), ("n", "op", "v"), (), REFERENCE, group="angle",

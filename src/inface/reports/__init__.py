@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-_WHERE = {"measure": "inface.reports.measure", "share": "inface.reports.sharing", "write_demo": "inface.reports.demo"}
+_WHERE = {"share": "inface.reports.sharing", "write_demo": "inface.reports.demo"}
 
 __all__ = sorted(_WHERE)
 
