@@ -16,8 +16,8 @@ _EXTRAS = {
     "safetensors": "train",
     "igl": "registration",
     "yaml": "registration",
-    "dask": "distributed",
     "distributed": "distributed",
+    "dask_jobqueue": "slurm",
     "skimage": "build",
     "gpytoolbox": "build",
 }
