@@ -156,6 +156,8 @@ def test_kinds_of_models_are_told_apart_in_one_module():
     assert not [p for p, t in sources().items() if "WeakKeyDictionary" in t]
 
 
+# the weights of the losses stand in a record of their own, `LossWeights`, which `Settings` holds
+CHANGED_ON_PURPOSE = {"inface.training.Settings"}
 CALLS = json.loads(FILE.read_text())
 
 
@@ -164,7 +166,7 @@ def now():
     return public_calls()
 
 
-@pytest.mark.parametrize("name", sorted(CALLS))
+@pytest.mark.parametrize("name", sorted(set(CALLS) - CHANGED_ON_PURPOSE))
 def test_a_public_call_keeps_its_names_and_positions(name, now):
     before, after = CALLS[name], now.get(name)
     assert after is not None, f"{name} is gone"
