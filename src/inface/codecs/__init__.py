@@ -4,7 +4,7 @@ from inface.codecs.files import atomic_write
 from inface.codecs.glb import write_glb_morphs
 from inface.codecs.mesh_data import MeshData
 from inface.codecs.meshes import MESH_FORMATS, MESH_SUFFIXES, read_mesh, write_mesh
-from inface.codecs.model_h5 import ModelFile, open_model_file, read_model, write_model
+from inface.codecs.model_formats import ModelFile, open_model_file, read_model, write_model
 
 __all__ = [
     "MESH_FORMATS",

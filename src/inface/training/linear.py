@@ -8,8 +8,8 @@ from inface._validate import FloatArray
 from inface.errors import CorrespondenceError
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.base import ModelExtras
-from inface.models.compact import SkipNetwork, SpanModel
+from inface.models.parts import ModelExtras
+from inface.models.span import SkipNetwork, SpanModel
 from inface.population import Population, training_part
 from inface.training.pca import PrincipalComponents, principal_components
 from inface.training.random_effects import fit_two_factor

@@ -14,7 +14,7 @@ from inface._optional import require
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.errors import ConvergenceError, FormatError
-from inface.models.compact import SkipNetwork
+from inface.models.span import SkipNetwork
 from inface.population import Population
 from inface.training.linear import known_ages
 from inface.training.losses import LossWeights, PlainLoss, TwinLoss
