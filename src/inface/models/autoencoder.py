@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from inface._validate import BoolArray, FloatArray
 from inface.codecs.model_formats import ModelData, NetworkData
+from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.fitting import Fit, NetworkFitter
 from inface.models.base import MorphableModel, extras_of
@@ -20,7 +21,7 @@ from inface.models.parts import ModelExtras, vertex_count
 BLOCKS = ("identity", "expression", "age")
 
 
-class AEMorphableModel(MorphableModel):
+class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
     """Networks on flattened `x - mean`: leaky ReLU after every layer of an encoder, none after the decoder's last.
 
     Made from a file, `AEMorphableModel("model.h5")`, or from arrays by keyword. From a file, the encoders are read

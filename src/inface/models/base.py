@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from inface import _validate
 from inface._validate import FloatArray, IntArray
 from inface.codecs.model_formats import CARD_LIMIT, ModelData, ModelFile, contents_hash, inface_h5
-from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
@@ -25,7 +24,7 @@ from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
 
 
-class MorphableModel(BlockEdits, Completing, metaclass=PathOrArrays):
+class MorphableModel(BlockEdits, Completing):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:

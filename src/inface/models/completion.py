@@ -11,8 +11,7 @@ never looked at. Factors of the masks used last are kept with the model.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, get_args
 
@@ -60,6 +59,9 @@ class Reconstruction:
         mesh: the result, in the frame of the mesh that came, with its colours; unknown vertices are filled in.
         latent: `(K,)` the model's code, in its dtype.
         known: `(V,)` the vertices that were used.
+        residual: `(V,)` mm between the model's shape (before back matching) and the mesh; NaN where unknown.
+        vertex_std: `(V, 3)` mm, posterior standard deviation of the model's shape in the model's frame; for PCA models
+            with a noise level and unknown vertices, else None. See `Posterior` for the whole distribution.
         converged: whether the fit settled; always True for PCA.
         iterations: steps of an autoencoder's fit; 0 where none was needed.
         condition: of the PCA fit's scaled normal matrix; beyond about 1e8 the known vertices hardly determine the code,
@@ -67,34 +69,18 @@ class Reconstruction:
         rank: latent directions the known vertices determine; under K, the code is the smallest that fits. Autoencoders:
             K.
         pose: the rigid motion that brought the mesh into the model's frame (`align=True`), or None.
-        seen, model_vertices: `(V, 3)` what came and the model's shape before back matching, both in the model's frame.
     """
 
     mesh: Mesh
     latent: FloatArray
     known: BoolArray
+    residual: FloatArray
+    vertex_std: FloatArray | None
     converged: bool
     iterations: int
     condition: float
     rank: int
     pose: Similarity | None
-    seen: FloatArray = field(repr=False)
-    model_vertices: FloatArray = field(repr=False)
-    mm: float = field(repr=False, default=1.0)
-    deviation: Callable[[], FloatArray | None] = field(repr=False, default=lambda: None)
-
-    @cached_property
-    def residual(self) -> FloatArray:
-        """`(V,)` mm between the model's shape (before back matching) and the mesh; NaN where unknown."""
-        out = np.full(len(self.known), np.nan)
-        out[self.known] = np.linalg.norm(self.seen[self.known] - self.model_vertices[self.known], axis=1) * self.mm
-        return out
-
-    @cached_property
-    def vertex_std(self) -> FloatArray | None:
-        """`(V, 3)` mm, posterior standard deviation of the model's shape in the model's frame; for PCA models with a
-        noise level and unknown vertices, else None. See `Posterior` for the whole distribution."""
-        return self.deviation()
 
     @property
     def residual_mean(self) -> float:
@@ -105,6 +91,16 @@ class Reconstruction:
     def residual_rms(self) -> float:
         """Root mean square distance over the known vertices, mm."""
         return float(np.sqrt(np.nanmean(self.residual**2)))
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """What came, the fit to it, the model's shape `(V, 3)` in the model's frame, and the result in the mesh's own."""
+
+    came: correspondence.Checked
+    fit: Fit
+    shape: FloatArray
+    vertices: FloatArray
 
 
 class Completing(ABC):
@@ -171,9 +167,10 @@ class Completing(ABC):
         True
         """
         options = Options(back_match_known_vertices, repeat, noise_std, align, check)
-        result = reconstruct(self, mesh, unknown_vertex_mask, invert_mask, options)
-        require_convergence(result.converged, result.iterations)
-        return (result.mesh, result.latent) if return_latent else result.mesh
+        done = complete(self, mesh, unknown_vertex_mask, invert_mask, options)
+        require_convergence(done.fit.converged, done.fit.iterations)
+        result = done.came.mesh_of(done.vertices, self.triangles)
+        return (result, done.fit.latent) if return_latent else result
 
     def reconstruct(
         self,
@@ -213,13 +210,28 @@ class Completing(ABC):
         True
         """
         options = Options(back_match_known_vertices, repeat, noise_std, align, check)
-        return reconstruct(self, mesh, unknown_vertex_mask, invert_mask, options)
+        done = complete(self, mesh, unknown_vertex_mask, invert_mask, options)
+        came, fit, mm = done.came, done.fit, correspondence.UNITS[self.template.unit]
+        known = came.known if came.known is not None else np.ones(len(done.shape), bool)
+        residual = np.full(len(known), np.nan)
+        residual[known] = np.linalg.norm(came.vertices[known] - done.shape[known], axis=1) * mm
+        spread = self.spread(fit)
+        return Reconstruction(
+            mesh=came.mesh_of(done.vertices, self.triangles),
+            latent=fit.latent,
+            known=known,
+            residual=residual,
+            vertex_std=None if spread is None else spread * mm,
+            converged=bool(fit.converged),
+            iterations=int(np.max(fit.iterations, initial=0)),
+            condition=fit.condition,
+            rank=fit.rank,
+            pose=came.pose,
+        )
 
 
-def reconstruct(
-    model: Completing, mesh: Any, mask: ArrayLike | None, invert_mask: bool, options: Options
-) -> Reconstruction:
-    """The mesh as the model sees it, its unknown vertices filled in; see `MorphableModel.reconstruct`."""
+def complete(model: Completing, mesh: Any, mask: ArrayLike | None, invert_mask: bool, options: Options) -> Completion:
+    """The one way from a mesh with unknown vertices to a whole one; see `MorphableModel.reconstruct`."""
     if int(options.repeat) != options.repeat or options.repeat < 1:
         raise ValueError(f"repeat: expected a whole number of 1 or more, got {options.repeat}")
     kind = options.fill
@@ -229,26 +241,12 @@ def reconstruct(
     if came.vertices.ndim != 2:
         raise ValueError(f"mesh: expected one mesh (V, 3), got {came.vertices.shape}; reconstruct one by one")
     noise = noise_in_unit(model, options.noise_std)
-    fit = _whole(model, came.vertices, options) if came.known is None else None
-    if fit is None:
-        assert came.known is not None
+    if came.known is None:
+        fit = _whole(model, came.vertices, options)
+    else:
         fit = model.fit_known(came.vertices, came.known, noise)
     shape = model.decode(fit.latent)
-    mm = correspondence.UNITS[model.template.unit]
-    return Reconstruction(
-        mesh=came.mesh_of(_matched(model, mesh, came, shape, kind), model.template.mesh.triangles),
-        latent=fit.latent,
-        known=came.known if came.known is not None else np.ones(len(shape), bool),
-        converged=bool(fit.converged),
-        iterations=int(np.max(fit.iterations, initial=0)),
-        condition=fit.condition,
-        rank=fit.rank,
-        pose=came.pose,
-        seen=came.vertices,
-        model_vertices=shape,
-        mm=mm,
-        deviation=lambda: None if (std := model.spread(fit)) is None else std * mm,
-    )
+    return Completion(came, fit, shape, _matched(model, mesh, came, shape, kind))
 
 
 def encode_known(model: Completing, vertices: FloatArray, known: BoolArray, noise_std: float | None) -> FloatArray:

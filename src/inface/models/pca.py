@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from inface._validate import BoolArray, FloatArray
 from inface.codecs.model_formats import ModelData
+from inface.compat import PathOrArrays
 from inface.fitting import Fit, LinearFitter
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
@@ -21,7 +22,7 @@ ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
 ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
 
 
-class PCAMorphableModel(MorphableModel):
+class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
     """Principal components: `encode` is `components @ (x - mean)`, `decode` is `z @ components + mean`.
 
     Made from a file, `PCAMorphableModel("model.h5")`, or from arrays by keyword.
@@ -168,6 +169,7 @@ class PCAMorphableModel(MorphableModel):
             components=self.components[:count],
             eigenvalues=self.eigenvalues[:count],
             mean_vertices=self.mean_vertices,
+            triangles=self.triangles,
             latent=short,
             **extras,
         )
