@@ -33,8 +33,8 @@ class AgeCalibration:
     Examples:
         >>> import inface
         >>> calibration = inface.load_default_model("disentangled").age_calibration
-        >>> bool(calibration.to_code(24) > calibration.to_code(12)), round(calibration.to_months(calibration.to_code(12)))
-        (True, 12)
+        >>> round(calibration.to_months(calibration.to_code(12)))
+        12
     """
 
     direction: FloatArray
