@@ -4,19 +4,21 @@ from pathlib import Path
 
 import typer
 
-from inface.cli import batch, edit
+from inface.cli import batch
+from inface.cli.edit import each_mesh
+from inface.mesh import Mesh
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
-    app.command("convert")(convert)
+    app.command("convert")(batch.flat(convert))
 
 
 def convert(
     meshes: batch.MeshesArgument,
+    write: batch.WriteOptions,
+    run: batch.RunOptions,
     out: batch.OutOption = Path("converted"),
-    format: batch.FormatOption = None,
-    as_json: batch.JsonOption = False,
 ) -> None:
     """Write each mesh in another format (--format obj, or --out file.obj)."""
-    edit.each_mesh(meshes, lambda mesh: mesh, out=out, format=format, label="convert", as_json=as_json)
+    each_mesh(meshes, out, Mesh.load, run, write, "convert")

@@ -4,6 +4,7 @@ Unknown coordinates are written as `null`, since JSON has no NaN; `NaN` is under
 """
 
 import json
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -34,6 +35,18 @@ def parse(content: bytes) -> MeshData:
         None if landmarks is None else {name: _points([point])[0] for name, point in landmarks.items()},
         format="JSON",
     )
+
+
+def is_mesh_json(path: str | Path) -> bool:
+    """Whether a JSON file is a mesh, or might be one (it is cut short); False for a record of another kind."""
+    content = Path(path).read_bytes()
+    if b'"vertices"' in content:
+        return True
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return True  # damaged: reading it says so, passing over it would lose it
+    return False
 
 
 def dump(stream: BinaryIO, data: MeshLike) -> None:
