@@ -10,6 +10,7 @@ _PUBLIC = {
     "AEMorphableModel": "inface.models",
     "AgeCalibration": "inface.models",
     "AttributeRegressor": "inface.models",
+    "compare": "inface.reports.visits",
     "ConvergenceError": "inface.errors",
     "CorrespondenceError": "inface.errors",
     "evaluate": "inface.evaluation",

@@ -65,7 +65,7 @@ def measure(
         CorrespondenceError: the mesh is of no known topology, or not of the model's, or of an impossible size.
         ValueError: a negative age, an unknown sex or unit, landmarks that make no sense.
 
-    Example:
+    Examples:
         >>> import inface
         >>> child = inface.load_default_model("pca").template.mesh
         >>> found = inface.measure(child, age_months=6, sex="female")

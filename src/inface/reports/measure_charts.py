@@ -18,7 +18,7 @@ class _Frame:
     """A chart's axes."""
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
-        self.x_ticks, self.y_ticks = ticks(*x, 4), ticks(*y, 4)
+        self.x_ticks, self.y_ticks = ticks(*x, 4), ticks(*y, 5)
         self.x0, self.x1 = float(self.x_ticks[0]), float(self.x_ticks[-1])
         self.y0, self.y1 = float(self.y_ticks[0]), float(self.y_ticks[-1])
 
@@ -30,7 +30,7 @@ class _Frame:
         )
 
     def axes(self, x_label: str, title: str) -> list[Html]:
-        parts = [element("text", title, x=_LEFT, y=_TOP - 5, style="font-size:8px;font-weight:600")]
+        parts = [element("text", title, x=_LEFT, y=_TOP - 5, style="font-size:9.5px;font-weight:600")]
         for tick in self.y_ticks:
             _, y = self.at(self.x0, tick)
             parts.append(element("path", d=f"M{_LEFT} {y:.1f}h{_WIDTH}", class_="grid"))
@@ -38,7 +38,7 @@ class _Frame:
         for tick in self.x_ticks:
             x, _ = self.at(tick, self.y0)
             parts.append(_label(x, _TOP + _HEIGHT + 10, f"{tick:g}", "middle"))
-        parts.append(_label(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 21, x_label, "middle"))
+        parts.append(_label(_LEFT + _WIDTH / 2, _TOP + _HEIGHT + 23, x_label, "middle"))
         return parts
 
     def curve(self, xs: ArrayLike, ys: ArrayLike, stroke: str, width: float) -> Html:
@@ -110,9 +110,9 @@ def trend(visits: Sequence[Measurements], id: str, title: str, lines: Mapping[st
 
 
 def _label(x: float, y: float, words: str, anchor: str) -> Html:
-    return element("text", words, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, style="font-size:7px")
+    return element("text", words, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, style="font-size:9px")
 
 
 def _svg(parts: Sequence[Html], label: str) -> Html:
-    box = f"0 0 {_LEFT + _WIDTH + 62} {_TOP + _HEIGHT + 26}"
+    box = f"0 0 {_LEFT + _WIDTH + 52} {_TOP + _HEIGHT + 28}"
     return element("svg", *parts, viewbox=box, role="img", aria_label=label)

@@ -33,7 +33,7 @@ def top_view(found: Measurements) -> Html | None:
 
     corners = cut.outline.corners
     ring = np.stack([-corners[:, 1], -corners[:, 0]], 1)
-    low, high = ring.min(0) - [34, 24], ring.max(0) + [34, 16]
+    low, high = ring.min(0) - [38, 24], ring.max(0) + [38, 16]
     parts = [_nose(ring, flat(origin + inside)), *_ears(head, flat)]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring) + "Z"
     parts.append(element("path", d=path, fill="none", stroke="currentColor", stroke_width=1.2))
@@ -70,13 +70,18 @@ def _measured(ends: FloatArray, found: Measurements, id: str, colour: str) -> li
     line = element(
         "line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", stroke=colour, stroke_width=1
     )
-    share = {"diagonal.l": 0.8, "diagonal.r": 0.8, "length.go": 0.27, "width.go": 0.72}[id]
-    x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
-    if id == "width.go" and x1 > x2:
-        x = x1 + (1 - share) * (x2 - x1)
     words = "not seen" if value is None else f"{value:.1f} mm"
-    back = element("rect", x=f"{x - 17:.1f}", y=f"{y - 6:.1f}", width=34, height=8.5, class_="paper")
-    return [line, back, _text(x, y, words, "middle", size=7, colour=colour if colour != "#777" else None)]
+    if id.startswith("diagonal"):  # outside the outline, at the front end
+        front = ends[int(ends[:, 1].argmin())]
+        side = -1 if id.endswith("l") else 1
+        return [
+            line,
+            _text(front[0] + 3 * side, front[1], words, "end" if side < 0 else "start", size=7, colour=colour),
+        ]
+    share = {"length.go": 0.27, "width.go": 0.72 if x1 < x2 else 0.28}[id]
+    x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
+    paper = element("rect", x=f"{x - 17:.1f}", y=f"{y - 6:.1f}", width=34, height=8.5, class_="paper")
+    return [line, paper, _text(x, y, words, "middle", size=7, colour=colour if colour != "#777" else None)]
 
 
 def profile_view(found: Measurements) -> Html | None:
@@ -95,7 +100,7 @@ def profile_view(found: Measurements) -> Html | None:
 
     middle = _midline(head, side, origin)
     places = flat(middle.reshape(-1, 3)).reshape(-1, 2, 2)
-    low, high = places.reshape(-1, 2).min(0) - [8, 12], places.reshape(-1, 2).max(0) + [8, 10]
+    low, high = places.reshape(-1, 2).min(0) - [8, 12], places.reshape(-1, 2).max(0) + [16, 10]
     path = "".join(f"M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" for a, b in places)
     parts = [element("path", d=path, fill="none", stroke="currentColor", stroke_width=1.2)]
     for points, words, dash in (
@@ -111,7 +116,7 @@ def profile_view(found: Measurements) -> Html | None:
     height = found["height"].value
     if height is not None:
         parts.append(element("line", x1=0, y1=0, x2=0, y2=f"{-height:.1f}", stroke=LEFT))
-        parts.append(_text(3, -height * 0.75, f"height {height:.1f} mm", "start", size=7, colour=LEFT))
+        parts.append(_text(-3, -height * 0.72, f"height {height:.1f} mm", "end", size=7, colour=LEFT))
     for name in ("n", "g", "op", "sn", "gn"):
         if head.has(name):
             x, y = flat(head.point(name))[0]

@@ -72,7 +72,7 @@ def write_measure_page(path: str | Path, sections: Sequence[Html]) -> None:
 def write_measures(path: str | Path, found: Measurements, earlier: Sequence[Measurements] = ()) -> None:
     """The page of one child.
 
-    Example:
+    Examples:
         >>> import inface, tempfile, pathlib
         >>> child = inface.measure(inface.load_default_model("pca").template.mesh, age_months=6, sex="female")
         >>> page = pathlib.Path(tempfile.mkdtemp()) / "page.html"
@@ -209,8 +209,8 @@ def _sources(found: Measurements) -> list[Html | str]:
         out.append(
             f"Two asymmetry indices: cvai.30.short ({a.value:.2f} %) takes left and right from the line of the tragia, "
             f"cvai.mid.short ({b.value:.2f} %) from the midsagittal plane, as INFACE's reference does; they differ by "
-            f"{b.value - a.value:+.2f}, the more so the farther one ear lies forward of the other. Grades belong to the "
-            "first; keep to one of them in a trend."
+            f"{b.value - a.value:+.2f}, the more so the farther one ear lies forward of the other. Grades belong to "
+            "the first; keep to one of them in a trend."
         )
     out.append("Volumes are those under the skin above the plane of nasion and tragia, not inside the bone.")
     out.append(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from inface.errors import CorrespondenceError
 from inface.measurement.catalogue import CATALOGUE
@@ -74,18 +75,18 @@ def compare(visits: Sequence[Measurements]) -> Comparison:
         ValueError: fewer than two visits, visits in another order than their ages, or of both sexes.
         CorrespondenceError: visits measured on two topologies, whose landmarks are not the same points.
 
-    Example:
+    Examples:
         >>> import inface
         >>> mesh = inface.load_default_model("pca").template.mesh
         >>> one, two = (inface.measure(mesh, age_months=age, sex="male") for age in (3, 6))
-        >>> found = compare([one, two])
+        >>> found = inface.compare([one, two])
         >>> found.changes["circ.ml"].change, round(found.changes["circ.ml"].expected, 1)
         (0.0, 30.2)
     """
     if len(visits) < 2:
         raise ValueError(f"visits: expected two or more of one child, got {len(visits)}")
     ages = [v.child.age_days for v in visits]
-    for k, (one, other) in enumerate(zip(ages, ages[1:], strict=False)):
+    for k, (one, other) in enumerate(pairwise(ages)):
         if one is not None and other is not None and other < one:
             raise ValueError(
                 f"visits: expected them in order of age, but visit {k + 2} is at {other:.0f} days and visit {k + 1} at "
