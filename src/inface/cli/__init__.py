@@ -31,6 +31,7 @@ VERBS = (
     "demo",
     "synth",
     "train",
+    "train_attributes",
     "evaluate",
     "register",
     "measure",

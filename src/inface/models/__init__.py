@@ -6,6 +6,7 @@ from inface.models import layout
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.base import MorphableModel
+from inface.models.full_correction import get_fully_corrected_meshes
 from inface.models.latent import LatentSpace
 from inface.models.network import Network
 from inface.models.pca import PCAMorphableModel
@@ -20,6 +21,7 @@ __all__ = [
     "MorphableModel",
     "Network",
     "PCAMorphableModel",
+    "get_fully_corrected_meshes",
     "get_measurement_corrected_meshes",
     "load_model",
 ]

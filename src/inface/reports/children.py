@@ -1,15 +1,13 @@
 """Which child a file shows: label, age, sex, date, given for all or by a table."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inface.ages import days_of
-from inface.codecs.text_files import read_text
 from inface.errors import FormatError
 from inface.measurement.norms import Child
+from inface.reports.tables import read_table
 
 COLUMNS = ("file", "label", "age", "sex", "gestation", "date")
 _SEXES = {"male": "male", "m": "male", "boy": "male", "female": "female", "f": "female", "girl": "female"}
@@ -46,7 +44,7 @@ def sex_of(text: str) -> str | None:
 
 
 def visits_of(paths: Sequence[Path], child: Child, label: str = "", date: str = "") -> list[Visit]:
-    """The same child's data for every file; labels are running numbers where there are several files or none is given."""
+    """The same child's data for every file; labels are running numbers for several files, or where none is given."""
     labels = [label] if label and len(paths) == 1 else [f"{label or 'child'}-{k}" for k in range(1, len(paths) + 1)]
     return [Visit(str(p), name, child, date) for p, name in zip(paths, labels, strict=True)]
 
@@ -61,8 +59,7 @@ def with_table(visits: Sequence[Visit], path: str | Path) -> list[Visit]:
         FormatError: no such columns, an unreadable cell (named with its line), a file that stands twice.
     """
     rows: dict[str, dict[str, str]] = {}
-    text = read_text(path)
-    for line, row in _rows(text, path):
+    for line, row in read_table(path, "file", COLUMNS):
         name = Path(row["file"]).name
         if name in rows:
             raise FormatError(f"'{path}', line {line}: the file '{name}' stands twice")
@@ -70,30 +67,9 @@ def with_table(visits: Sequence[Visit], path: str | Path) -> list[Visit]:
     out = []
     for visit in visits:
         file = Path(visit.path)
-        row = rows.get(file.name) or rows.get(file.stem)
-        out.append(visit if row is None else _told(visit, row, path))
+        told = rows.get(file.name) or rows.get(file.stem)
+        out.append(visit if told is None else _told(visit, told, path))
     return out
-
-
-def _rows(text: str, path: str | Path):
-    first = text.split("\n", 1)[0]
-    mark = max(";\t,", key=first.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=mark)
-    names = [(n or "").strip().lower() for n in reader.fieldnames or ()]
-    if "file" not in names:
-        raise FormatError(f"'{path}': expected a header with 'file' and any of {', '.join(COLUMNS[1:])}, got '{first}'")
-    unknown = [n for n in names if n and n not in COLUMNS]
-    if unknown:
-        raise FormatError(f"'{path}': unknown column '{unknown[0]}'; expected {', '.join(COLUMNS)}")
-    reader.fieldnames = names
-    for row in reader:
-        if None in row:
-            raise FormatError(
-                f"'{path}', line {reader.line_num}: more cells than the header has; with decimal commas, part the cells "
-                "by semicolons"
-            )
-        if row["file"]:
-            yield reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}
 
 
 def _told(visit: Visit, row: dict[str, str], path: str | Path) -> Visit:

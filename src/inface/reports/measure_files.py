@@ -186,9 +186,9 @@ def earlier_visits(paths: Sequence[str | Path], visits: Sequence[Visit]) -> dict
         if not hits and len(visits) == len(children) == 1:
             out.setdefault(visits[0].label, []).append(children[0])
         elif not hits:
+            own = ", ".join(v.label for v in visits)
             raise ValueError(
-                f"'{path}' holds {', '.join(by_label) or 'no child'}; none is one of {', '.join(v.label for v in visits)}: "
-                "give the label with --id"
+                f"'{path}' holds {', '.join(by_label) or 'no child'}; none is one of {own}: give the label with --id"
             )
     return {label: [m.to_dict() for m in several] for label, several in out.items()}
 
