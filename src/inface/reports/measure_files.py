@@ -62,7 +62,7 @@ class MeasureFile:
         path = Path(visit.path)
         model = self.model.load()
         if path.suffix.lower() == ".npz":
-            done = Registration.load(path)
+            done = Registration.load(path)  # type: ignore[attr-defined]
             chosen = model if done.model_hash == model.hash else None
             return measure(done, model=chosen, samples=self.samples, **options)
         mesh = Mesh.load(path)
@@ -71,7 +71,8 @@ class MeasureFile:
         try:
             template_of(None, mesh)
         except CorrespondenceError:
-            done = register(mesh, model, unit=self.unit, cap=self.cap)
+            told = {} if self.cap is None else {"cap": self.cap}
+            done = register(mesh, model, unit=self.unit, **told)  # type: ignore[arg-type]
             return measure(done, model=model, samples=self.samples, **options)
         return measure(mesh, unit=self.unit, **options)
 
