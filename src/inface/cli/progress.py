@@ -96,6 +96,23 @@ def duration(seconds: float) -> str:
 
 
 @contextmanager
+def done_bar(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """The same for functions that report `progress(done, total)`."""
+    first: list[tuple[float, int]] = []
+    with batch_bar(label, total) as drawn:
+
+        def progress(done: int, all: int) -> None:
+            drawn.done = done
+            if not first:
+                first.append((time.monotonic(), done))
+            begin, before = first[0]
+            left = (time.monotonic() - begin) / (done - before) * (all - done) if done > before else None
+            drawn.update(done, all, f"{done} done", left)
+
+        yield progress
+
+
+@contextmanager
 def verdict_bar(label: str, total: int) -> Iterator[Callable[[int, int, Mapping[str, Any]], None]]:
     """The same for functions that report `progress(done, total, row)` with a verdict in each row."""
     counts: Counter[str] = Counter()
