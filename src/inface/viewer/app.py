@@ -2,13 +2,17 @@
 
 import contextlib
 import io
+import os
 import sys
+import threading
 import time
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from inface._optional import require
+from inface.errors import InfaceError
 from inface.models import MorphableModel
 from inface.pictures.surfaces import Meshes, named
 from inface.viewer import scene_file
@@ -18,6 +22,9 @@ from inface.viewer.scene import Scene
 from inface.viewer.screen import ViserScreen
 from inface.viewer.server import start_server
 from inface.viewer.session import Session
+
+NO_WINDOW, WAIT = "INFACE_NO_WINDOW", "INFACE_WAIT"
+GRACE = 4.0  # seconds after the last page has gone in which a page that is loaded again comes back
 
 
 class Window:
@@ -31,6 +38,8 @@ class Window:
     def __init__(self, editor: SceneEditor, start: Scene, host: str, port: int, model_name: str = "") -> None:
         self.editor, self._start, self._model_name = editor, start, model_name
         self.sessions: dict[int, Session] = {}
+        self._pages = threading.Condition()
+        self._visits, self._last_left = 0, 0.0
         self._controls: dict[int, Controls] = {}
         self._server = start_server(host, port)
         self.port: int = self._server.get_port()
@@ -43,7 +52,10 @@ class Window:
         controls = Controls(client, session, self._model_name)
         session.screen = ViserScreen(client, controls.brush.stroke, controls.legend)
         session.on_change = controls.sync
-        self.sessions[client.client_id] = session
+        with self._pages:
+            self.sessions[client.client_id] = session
+            self._visits += 1
+            self._pages.notify_all()
         self._controls[client.client_id] = controls
         controls.theme(False)
         session.refresh()
@@ -51,7 +63,10 @@ class Window:
 
     def _leave(self, client: Any) -> None:
         self._controls.pop(client.client_id, None)
-        session = self.sessions.pop(client.client_id, None)
+        with self._pages:
+            session = self.sessions.pop(client.client_id, None)
+            self._last_left = time.monotonic()
+            self._pages.notify_all()
         if session is not None:
             session.close()
 
@@ -69,9 +84,34 @@ class Window:
 
     def wait(self) -> None:
         """Serve until Ctrl-C, then stop."""
-        try:
+        with self._until_interrupted():
             while True:
                 time.sleep(3600)
+
+    def wait_for_pages(self, patience: float | None = None) -> None:
+        """Serve until the last page was closed, or Ctrl-C; then stop and say so.
+
+        Args:
+            patience: seconds to wait for a first page; None: for ever.
+        """
+        with self._until_interrupted():
+            with self._pages:
+                came = self._pages.wait_for(lambda: self._visits > 0, patience)
+                while came and not self._gone():
+                    self._pages.wait(1.0)  # not for ever, so that Ctrl-C is heard
+            if came:
+                print("the last page was closed; going on", file=sys.stderr)
+            else:
+                print(f"no page was opened within {patience:g} s ({WAIT} sets this); going on", file=sys.stderr)
+
+    def _gone(self) -> bool:
+        """Whether no page is open, and none has come back for a while, as one does that is loaded again."""
+        return not self.sessions and time.monotonic() - self._last_left > GRACE
+
+    @contextlib.contextmanager
+    def _until_interrupted(self) -> Iterator[None]:
+        try:
+            yield
         except KeyboardInterrupt:
             print("viewer stopped", file=sys.stderr)
         finally:
@@ -89,7 +129,7 @@ def view(
     partner: Partner | None = None,
     scene: str | Path | None = None,
     model_name: str = "",
-) -> Window:
+) -> Window | None:
     """Open the browser viewer on a model, with sliders, and on meshes (extra `viewer`).
 
     Args:
@@ -98,14 +138,23 @@ def view(
         host: address to listen on; this machine only by default.
         port: the next free one is taken, and said, when it is in use.
         open_browser: open a browser window on the page.
-        block: serve until Ctrl-C; by default in scripts but not in an interactive session.
+        block: True serves until Ctrl-C, False goes on at once. By default a script waits until the last page was
+            closed, and an interactive session goes on at once.
         partner: a second model that follows the first one.
         scene: a scene file to start from.
+
+    Returns:
+        the running window (a stopped one when it was waited for); None where `INFACE_NO_WINDOW` is set, which makes
+        scripts go on at once without a window. Without a screen the address is printed, and a script waits
+        30 seconds (`INFACE_WAIT`) for a first page.
 
     Raises:
         MissingDependencyError: the extra is not installed; the message says how to.
         FormatError, InfaceError: the scene file is damaged, or of another model.
     """
+    if block is None and _set(NO_WINDOW):
+        print(f"no window is opened, because {NO_WINDOW} is set", file=sys.stderr)
+        return None
     require("viser", "the viewer")
     editor = SceneEditor(model, partner)
     start = editor.start()
@@ -116,13 +165,41 @@ def view(
         print(sentence, file=sys.stderr)
     window = Window(editor, start, host, port, model_name)
     print(f"viewer at {window.url} (Ctrl-C stops it)", file=sys.stderr)
-    if open_browser:
+    screen = has_screen()
+    if open_browser and screen and not _set(NO_WINDOW):
         webbrowser.open(window.url)
-    if block if block is not None else not hasattr(sys, "ps1"):
+    if block:
         window.wait()
+    elif block is None and not hasattr(sys, "ps1"):
+        window.wait_for_pages(patience(screen))
     return window
 
 
-def show(meshes: Meshes, **options: Any) -> Window:
+def has_screen() -> bool:
+    """Whether a browser window can be seen on this machine."""
+    if sys.platform != "linux":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def patience(screen: bool) -> float | None:
+    """Seconds that a script waits for a first page: what `INFACE_WAIT` says, else 30 without a screen, else no end."""
+    text = os.environ.get(WAIT, "")
+    if not text:
+        return None if screen else 30.0
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InfaceError(f"{WAIT}: expected seconds, zero or more, got '{text}'")
+    return seconds
+
+
+def _set(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0")
+
+
+def show(meshes: Meshes, **options: Any) -> Window | None:
     """Show meshes in the browser; for the options see `view`."""
     return view(None, meshes, **options)
