@@ -20,6 +20,7 @@ from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import spread_points
 from inface.synthetic.growth import ANCHOR_AGES, Growth
 from inface.synthetic.targets import MEASURES
+from inface.synthetic.warp import each_product
 
 # Correlations of the measures come from common factors: factor -> loading of each measure. Working values, unverified:
 # they give correlations of 0.3 to 0.5 between overall sizes and 0.5 to 0.7 within a group.
@@ -225,7 +226,7 @@ class Identity:
 
     def scores(self, identity: FloatArray) -> FloatArray:
         """Standardised measures `(N, M)` of identity vectors `(N, K)`."""
-        return self.variation.measures * identity[:, : self.loadings.shape[1]] @ self.loadings.T
+        return self.variation.measures * each_product(identity[:, : self.loadings.shape[1]], self.loadings.T)
 
     def wanted(self, identity: FloatArray, age: FloatArray, sex: np.ndarray, mean: FloatArray) -> FloatArray:
         """Target measures `(N, M)`: the mean head's `mean (N, M)` and the drawn deviations at that age."""
@@ -262,7 +263,8 @@ class Identity:
         out = np.empty((len(age), gains.shape[1]))
         for k in np.unique(low):
             one = low == k
-            out[one] = (change[one] * (1 - part[one])) @ gains[k].T + (change[one] * part[one]) @ gains[k + 1].T
+            before, after = change[one] * (1 - part[one]), change[one] * part[one]
+            out[one] = each_product(before, gains[k].T) + each_product(after, gains[k + 1].T)
         return out.reshape(len(age), -1, 3)
 
     @cached_property
