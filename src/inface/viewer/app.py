@@ -3,11 +3,13 @@
 import contextlib
 import io
 import os
+import secrets
 import sys
 import threading
 import time
 import webbrowser
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,24 @@ from inface.pictures.surfaces import Meshes, named
 from inface.viewer import scene_file
 from inface.viewer.controls import Controls
 from inface.viewer.editor import Partner, SceneEditor
+from inface.viewer.guard import is_local
 from inface.viewer.scene import Scene
 from inface.viewer.screen import ViserScreen
-from inface.viewer.server import start_server
+from inface.viewer.server import limit_uploads, page_key, start_server
 from inface.viewer.session import Session
+from inface.viewer.store import SessionStore
 
 NO_WINDOW, WAIT = "INFACE_NO_WINDOW", "INFACE_WAIT"
 GRACE = 4.0  # seconds after the last page has gone in which a page that is loaded again comes back
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where a window listens, and the folder of its state files (None: nothing is kept in files)."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    state: Path | None = None
 
 
 class Window:
@@ -35,40 +48,57 @@ class Window:
         sessions: client number -> that browser's state; gone when the browser is.
     """
 
-    def __init__(self, editor: SceneEditor, start: Scene, host: str, port: int, model_name: str = "") -> None:
+    def __init__(self, editor: SceneEditor, start: Scene, plan: "Listening", model_name: str = "") -> None:
         self.editor, self._start, self._model_name = editor, start, model_name
         self.sessions: dict[int, Session] = {}
+        self._keys: dict[int, str] = {}
+        self._controls: dict[int, Controls] = {}
         self._pages = threading.Condition()
         self._visits, self._last_left = 0, 0.0
-        self._controls: dict[int, Controls] = {}
-        self._server = start_server(host, port)
+        model_hash = editor.model.hash if editor.model is not None else ""
+        self.store = SessionStore(lambda: Session(editor, start), plan.state, (model_name, model_hash))
+        token = "" if is_local(plan.host) else secrets.token_urlsafe(18)
+        self._server = start_server(plan.host, plan.port, token, self.store.newest)
         self.port: int = self._server.get_port()
-        self.url = f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0', '') else host}:{self.port}"
+        name = "localhost" if plan.host in ("127.0.0.1", "0.0.0.0", "") else plan.host
+        self.url = f"http://{f'[{name}]' if ':' in name else name}:{self.port}" + (f"/?token={token}" if token else "")
         self._server.on_client_disconnect(self._leave)
         self._server.on_client_connect(self._enter)
 
     def _enter(self, client: Any) -> None:
-        session = Session(self.editor, self._start)
-        controls = Controls(client, session, self._model_name)
-        session.screen = ViserScreen(client, controls.brush.stroke, controls.legend)
-        session.on_change = controls.sync
+        key = page_key(self._server, client)
+        session = self.store.take(key)
+        limit_uploads(client, session.tell)
+        controls = Controls(client, session, self._model_name, lambda: self._forget(key, session))
+        screen = ViserScreen(client, controls.touch, controls.legend)
         with self._pages:
             self.sessions[client.client_id] = session
+            self._keys[client.client_id] = key
+            self._controls[client.client_id] = controls
             self._visits += 1
             self._pages.notify_all()
-        self._controls[client.client_id] = controls
-        controls.theme(False)
-        session.refresh()
+        controls.screen = screen
+        session.attach(screen, controls.sync)
         controls.look_from(24, 5)
 
     def _leave(self, client: Any) -> None:
-        self._controls.pop(client.client_id, None)
+        controls = self._controls.pop(client.client_id, None)
         with self._pages:
             session = self.sessions.pop(client.client_id, None)
             self._last_left = time.monotonic()
             self._pages.notify_all()
-        if session is not None:
-            session.close()
+        if session is not None and controls is not None:
+            if controls.screen is not None:
+                session.detach(controls.screen)
+            key = self._keys.pop(client.client_id, "")
+            if key:
+                self.store.release(key)
+            else:
+                session.close()
+
+    def _forget(self, key: str, session: Session) -> None:
+        session.begin_anew()
+        self.store.forget(key)
 
     def controls(self, session: Session) -> Controls:
         """The panel of a session."""
@@ -76,6 +106,7 @@ class Window:
 
     def stop(self) -> None:
         """Stop serving; the port is free afterwards."""
+        self.store.close()
         for session in list(self.sessions.values()):
             session.close()
         self.sessions.clear()
@@ -129,6 +160,7 @@ def view(
     partner: Partner | None = None,
     scene: str | Path | None = None,
     model_name: str = "",
+    state: str | Path | None = None,
 ) -> Window | None:
     """Open the browser viewer on a model, with sliders, and on meshes (extra `viewer`).
 
@@ -142,6 +174,7 @@ def view(
             closed, and an interactive session goes on at once.
         partner: a second model that follows the first one.
         scene: a scene file to start from.
+        state: a folder in which each page's session is kept, so that it survives a restart; None: while this runs.
 
     Returns:
         the running window (a stopped one when it was waited for); None where `INFACE_NO_WINDOW` is set, which makes
@@ -163,7 +196,7 @@ def view(
     for name, mesh in named(meshes).items():
         start, sentence = editor.open(start, name, mesh)
         print(sentence, file=sys.stderr)
-    window = Window(editor, start, host, port, model_name)
+    window = Window(editor, start, Listening(host, port, None if state is None else Path(state)), model_name)
     print(f"viewer at {window.url} (Ctrl-C stops it)", file=sys.stderr)
     screen = has_screen()
     if open_browser and screen and not _set(NO_WINDOW):

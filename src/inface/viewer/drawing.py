@@ -40,6 +40,31 @@ class Body:
 
 
 @dataclass(frozen=True, eq=False)
+class Dot:
+    """A place that was clicked and can be dragged.
+
+    Attributes:
+        key: what it stands for: ("landmark", body, name), ("measure", number, point) or ("pull", vertex).
+        point: `(3,)` where it is drawn.
+        label: words beside it, or "".
+        doubtful: set by a registration, not by hand.
+    """
+
+    key: tuple
+    point: FloatArray
+    label: str = ""
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A measurement: its way `(n, 3)` and its number with the unit."""
+
+    points: FloatArray
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
 class Drawing:
     """All there is to draw."""
 
@@ -48,6 +73,8 @@ class Drawing:
     labels: tuple[tuple[str, FloatArray], ...] = ()
     measured: tuple[FloatArray, FloatArray, float] | None = None
     names: tuple[str, ...] = field(default=())
+    dots: tuple[Dot, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 def draw_scene(editor: SceneEditor, scene: Scene) -> Drawing:

@@ -16,7 +16,7 @@ from inface.models import LinearRegressor, MorphableModel, door, modes
 from inface.models.modes import Slider
 from inface.pictures.colours import Legend
 from inface.pictures.surfaces import known_vertices
-from inface.viewer.scene import Blend, Opened, Scene, Shape
+from inface.viewer.scene import Blend, Marks, Opened, Scene, Shape, SurfacePoint
 
 MODEL = "Model"
 
@@ -87,6 +87,7 @@ class SceneEditor:
         """A scene from a file, checked against this model."""
         if (scene.shape is None) != (self.model is None):
             raise InfaceError("the scene file and the viewer differ: one has a model, the other has none")
+        scene = replace(scene, marks=self._valid(scene))
         if scene.shape is None or self.model is None:
             return scene
         count, vertices = len(self.model.latent), len(self.model.mean_vertices)
@@ -101,6 +102,25 @@ class SceneEditor:
                 f"the scene file belongs to another model: expected {count} latent entries and {vertices} vertices"
             )
         return scene
+
+    def _valid(self, scene: Scene) -> Marks:
+        """The marks of a scene from a file that lie on bodies it has; the others are left out."""
+        sizes = {one.name: len(one.mesh.vertices) for one in scene.opened}
+        if self.model is not None:
+            sizes[MODEL] = len(self.model.mean_vertices)
+
+        def on_body(place: SurfacePoint) -> bool:
+            size = sizes.get(place.body, 0)
+            return all(0 <= i < size for i in place.corners) and bool(np.isfinite(place.weights).all())
+
+        marks = scene.marks
+        landmarks = [m for m in marks.landmarks if m.body in sizes and (m.place is None or on_body(m.place))]
+        measurements = [m for m in marks.measurements if all(map(on_body, m.points))]
+        pulls = [p for p in marks.pulls if p[0] < sizes.get(MODEL, 0) and np.isfinite(p[1]).all()]
+        base = marks.pull_base
+        if base is None or self.model is None or len(base) != len(self.model.latent) or not np.isfinite(base).all():
+            pulls, base = [], None
+        return Marks(tuple(landmarks), tuple(measurements), tuple(pulls), base)
 
     @cached_property
     def _rest(self) -> FloatArray:
@@ -142,6 +162,35 @@ class SceneEditor:
         block = self.groups[group]
         shape = scene.with_shape(latent=put(_shape(scene).latent, block, self._rest[block]), seed=None)
         return shape.with_shape(blend=Blend()) if group == "expression" else shape
+
+    def posterior_mean(
+        self, base: FloatArray, latent: FloatArray, targets: Mapping[int, Sequence[float]], *, noise: float
+    ) -> FloatArray:
+        """The most likely latent `(K,)` about `base` with the target vertices near their places.
+
+        Args:
+            base: `(K,)` where the model's Gaussian is centred; its spread is the model's own.
+            latent: `(K,)` where the decoder is made linear.
+            targets: vertex -> place `(3,)`, mm; noise: standard deviation of the places, mm.
+        """
+        model = self._model
+        at = np.array(list(targets))
+        std = np.where(np.asarray(model.latent_std) > 0, model.latent_std, 0.0).astype(float)
+        slope = self._slopes(latent, at) * std  # (3n, K): mm a standard deviation
+        here = np.asarray(model.decode(latent), float)[at].ravel()
+        wanted = np.array([targets[int(v)] for v in at], float).ravel()
+        inside = np.divide(latent - base, std, out=np.zeros(len(std)), where=std > 0)
+        rest = wanted - here + slope @ inside
+        inner = slope @ slope.T + noise**2 * np.eye(len(rest))
+        return base + std * (slope.T @ np.linalg.solve(inner, rest))
+
+    def _slopes(self, latent: FloatArray, at: IntArray) -> FloatArray:
+        """How the coordinates of vertices change with each latent entry, `(3n, K)`."""
+        model = self._model
+        step = 0.05 * np.maximum(np.asarray(model.latent_std, float), 1e-6)
+        there = model.decode(latent + np.diag(step))[:, at].reshape(len(latent), -1)
+        back = model.decode(latent - np.diag(step))[:, at].reshape(len(latent), -1)
+        return ((there.astype(float) - back) / (2 * step[:, None])).T
 
     # --- meshes
 
@@ -227,6 +276,12 @@ class SceneEditor:
     def near(self, scene: Scene, point: FloatArray, radius: float) -> IntArray:
         """Vertices of the shape within `radius` mm of a point."""
         return np.flatnonzero(np.linalg.norm(self.vertices(scene) - point, axis=1) <= radius)
+
+    def near_way(self, scene: Scene, start: FloatArray, end: FloatArray, radius: float) -> IntArray:
+        """Vertices of the shape within `radius` mm of the straight way between two points: a continuous stroke."""
+        points, way = self.vertices(scene) - start, np.asarray(end) - start
+        along = np.clip(points @ way / max(float(way @ way), 1e-12), 0, 1)
+        return np.flatnonzero(np.linalg.norm(points - along[:, None] * way, axis=1) <= radius)
 
     def complete(self, scene: Scene) -> Scene:
         """The marked vertices of the opened mesh (or of the shape itself) filled in from all the others."""

@@ -6,10 +6,9 @@ from pathlib import Path
 from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.viewer import scene_file
+from inface.viewer.front import MAX_UPLOAD
 from inface.viewer.scene import Scene
 from inface.viewer.session import Session
-
-MAX_UPLOAD = 200_000_000  # bytes of an uploaded file
 
 
 def open_file(session: Session, name: str, content: bytes) -> None:

@@ -3,18 +3,26 @@
 from typing import Any
 
 from inface.viewer.bindings import Bindings, offer, put
+from inface.viewer.editor import MODEL
 from inface.viewer.uploads import open_file
 
 _NOTHING = "(none)"
 
 
+def add_upload(panel: Bindings) -> None:
+    """The button that opens a file; what is dropped on the page goes to it too."""
+    hint = "Or drop the file anywhere: PLY, OBJ, STL, OFF, GLB, JSON, or a saved scene"
+    upload = panel.gui.add_upload_button("Open a mesh, scan or scene", hint=hint)
+    upload.on_upload(
+        lambda event: panel.guarded(
+            lambda: open_file(panel.session, event.target.value.name, event.target.value.content)
+        )
+    )
+
+
 def build(panel: Bindings) -> "Brush":
     """Add the tab's inputs to the open container; the brush answers strokes on the surface."""
     gui, editor, session = panel.gui, panel.editor, panel.session
-    upload = gui.add_upload_button("Open a mesh or scene", hint="PLY, OBJ, STL, OFF, GLB, JSON, or a saved scene")
-    upload.on_upload(
-        lambda event: panel.guarded(lambda: open_file(session, event.target.value.name, event.target.value.content))
-    )
     chosen = gui.add_dropdown("Opened", (_NOTHING,))
     panel.follow(lambda s: offer(chosen, tuple(o.name for o in s.opened) or (_NOTHING,)))
     if editor.model is None:
@@ -72,14 +80,19 @@ class Brush:
 
     def __init__(self, panel: Bindings, kind: Any, radius: Any) -> None:
         self._panel, self._kind, self._radius = panel, kind, radius
+        self._last: Any = None
 
-    def stroke(self, origin: Any, direction: Any) -> None:
-        """The surface was touched along a ray."""
+    def stroke(self, origin: Any, direction: Any, first: bool) -> None:
+        """The surface was touched along a ray; `first` at the beginning of a stroke, which is one step of undo."""
         if self._kind is None or self._kind.value == "Off":
             return
         session, editor = self._panel.session, self._panel.editor
-        point = session.touched(origin, direction)
-        if point is not None:
-            near = editor.near(session.scene, point, float(self._radius.value))
-            unknown = self._kind.value == "Mark unknown"
-            session.act(lambda s: editor.mark(s, near, unknown), key="brush")
+        hit = session.touched(origin, direction, MODEL)
+        if hit is None:
+            self._last = None
+            return
+        before = hit.point if first or self._last is None else self._last
+        self._last, radius = hit.point, float(self._radius.value)
+        unknown = self._kind.value == "Mark unknown"
+        near = editor.near_way(session.scene, before, hit.point, radius)
+        session.act(lambda s: editor.mark(s, near, unknown), key=None if first else "brush")
