@@ -11,13 +11,14 @@ from inface.viewer.drawing import Dot, Drawing
 
 _INK, _DOUBT, _PULL = (194, 65, 12), (32, 99, 155), (20, 120, 60)
 _SIZE = 1.5  # mm
+_GAP = "\u00a0\u00a0\u00a0"  # between a dot and its name
 
 
 class Touch(Protocol):
     """What is told of clicks and drags."""
 
-    def click(self, body: str, origin: FloatArray, direction: FloatArray) -> None:
-        """A body was clicked along a ray."""
+    def click(self, origin: FloatArray, direction: FloatArray) -> None:
+        """The picture was clicked along a ray."""
 
     def stroke(self, origin: FloatArray, direction: FloatArray, *, first: bool = False) -> None:
         """The brush was drawn over the surface along a ray; `first` at its beginning."""
@@ -49,6 +50,35 @@ def follow(register: Callable[[Callable[..., Any]], Any], act: Callable[..., Non
     register(dragged)
 
 
+class Eye:
+    """A camera as numbers: where points are on its picture, and which lie behind others."""
+
+    def __init__(self, position: Any, target: Any, up: Any, height: float, fov: float) -> None:
+        self._position = np.asarray(position, float)
+        forward = np.asarray(target, float) - self._position
+        self._forward = forward / max(float(np.linalg.norm(forward)), 1e-9)
+        right = np.cross(self._forward, np.asarray(up, float))
+        self._right = right / max(float(np.linalg.norm(right)), 1e-9)
+        self._scale = float(height) / (2 * np.tan(float(fov) / 2))
+
+    def see(self, points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Pixels to the right of and below the middle of the picture, and depth in mm, of points `(n, 3)`."""
+        away = points - self._position
+        depth = np.maximum(away @ self._forward, 1e-6)
+        scale = self._scale / depth
+        return (away @ self._right) * scale, -(away @ np.cross(self._right, self._forward)) * scale, depth
+
+    def covered(self, x: FloatArray, y: FloatArray, depth: FloatArray, bodies: list[FloatArray]) -> FloatArray:
+        """Which points lie more than 8 mm behind some vertex that is seen within a few pixels of them, `(n,)` bool."""
+        out = np.zeros(len(x), bool)
+        for vertices in bodies:
+            u, v, far = self.see(vertices)
+            for i in np.flatnonzero(~out):
+                near = (np.abs(u - x[i]) < 9) & (np.abs(v - y[i]) < 9)
+                out[i] = bool(near.any() and far[near].min() < depth[i] - 8)
+        return out
+
+
 class PointsLayer:
     """Keeps the dots, labels and lines of a drawing on a client."""
 
@@ -60,6 +90,7 @@ class PointsLayer:
         self._lines: list[tuple[Any, Any]] = []
         self._lines_of: tuple = ()
         self._wanted: dict[str, FloatArray] = {}
+        self._solid: list[FloatArray] = []
         self._lock = threading.Lock()
         client.camera.on_update(lambda _: self.arrange())
 
@@ -75,44 +106,40 @@ class PointsLayer:
                 self._labels.pop(path).remove()
             for path, (text, point) in wanted.items():
                 place = tuple(float(x) for x in point)
-                if path in self._labels and self._labels[path].text == text:
+                if path in self._labels and self._labels[path].text == _GAP + text:
                     self._labels[path].position = place
                 else:
                     if path in self._labels:
                         self._labels[path].remove()
                     self._labels[path] = self._client.scene.add_label(
-                        "/" + _safe(path), text, position=place, font_screen_scale=0.75, anchor="center-left",
-                        depth_test=True,
-                    )  # fmt: skip
+                        "/" + _safe(path), _GAP + text, position=place, font_screen_scale=0.75, anchor="center-left"
+                    )
+            self._solid = [b.vertices + np.asarray(b.offset) for b in drawing.bodies if b.opacity >= 1]
             self._wanted = {path: np.asarray(point, float) for path, (_, point) in wanted.items()}
         self.arrange()
 
     def arrange(self) -> None:
-        """Show the labels that have room, the nearest to the eye first."""
+        """Show the labels that have room and do not lie behind a body, the nearest to the eye first."""
         if not self._wanted:
             return
         try:
             camera = self._client.camera
-            eye, target, up = (np.asarray(v, float) for v in (camera.position, camera.look_at, camera.up_direction))
-            height, fov = float(camera.image_height), float(camera.fov)
+            eye = Eye(camera.position, camera.look_at, camera.up_direction, camera.image_height, camera.fov)
         except AssertionError:  # nothing has come from the browser yet
             return
-        forward = (target - eye) / max(float(np.linalg.norm(target - eye)), 1e-9)
-        right = np.cross(forward, up)
-        right = right / max(float(np.linalg.norm(right)), 1e-9)
         with self._lock:
             paths = list(self._wanted)
-            away = np.array([self._wanted[p] for p in paths]) - eye
-            depth = np.maximum(away @ forward, 1e-6)
-            scale = height / (2 * np.tan(fov / 2)) / depth
-            x, y = (away @ right) * scale, -(away @ np.cross(right, forward)) * scale
+            x, y, depth = eye.see(np.array([self._wanted[p] for p in paths]))
+            hidden = eye.covered(x, y, depth, self._solid)
             boxes: list[tuple[float, float, float, float]] = []
             for i in np.argsort(depth):
                 handle = self._labels.get(paths[i])
                 if handle is None:
                     continue
                 box = (float(x[i]), float(y[i]) - 8, float(x[i]) + 7.5 * len(handle.text) + 8, float(y[i]) + 8)
-                free = all(box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in boxes)
+                free = not hidden[i] and all(
+                    box[2] < b[0] or b[2] < box[0] or box[3] < b[1] or b[3] < box[1] for b in boxes
+                )
                 if free:
                     boxes.append(box)
                 if handle.visible != free:

@@ -23,6 +23,9 @@ class ViserScreen:
         self._writers: dict[str, tuple[IntArray, SurfaceGlb]] = {}
         self._points = PointsLayer(client, touch)
         self._line: tuple[Any, Any] | None = None
+        # clicks on the scene, not on its nodes: those would be outlined under the pointer
+        client.scene.on_click()(lambda e: touch.click(e.ray_origin, e.ray_direction))
+        client.scene.on_click(modifier="shift")(lambda e: touch.stroke(e.ray_origin, e.ray_direction, first=True))
 
     def draw(self, drawing: Drawing) -> bool:
         """Show a drawing; True when colours per vertex were sent."""
@@ -100,10 +103,7 @@ class ViserScreen:
                 receive_shadow=False,
             )
 
-        name, touch = body.name, self._touch
-        handle.on_click(lambda event: touch.click(name, event.ray_origin, event.ray_direction))
-        follow(handle.on_drag("left", modifier="shift"), touch.stroke)
-        handle.on_click(modifier="shift")(lambda event: touch.stroke(event.ray_origin, event.ray_direction, first=True))
+        follow(handle.on_drag("left", modifier="shift"), self._touch.stroke)
         return handle
 
     def _draw_measure(self, drawing: Drawing) -> None:

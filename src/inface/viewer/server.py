@@ -51,7 +51,8 @@ class Door:
         packed = "gzip" in headers.get("Accept-Encoding", "")
         answer = connection.respond(HTTPStatus.OK, "")
         for name, value in front.HEADERS.items():
-            del answer.headers[name]
+            if name in answer.headers:
+                del answer.headers[name]
             answer.headers[name] = value
         answer.body = (front.packed_page if packed else front.page)(self._build)
         del answer.headers["Content-Length"]

@@ -41,8 +41,8 @@ class Points:
 
     # --- clicks and drags
 
-    def click(self, body: str, origin: Any, direction: Any) -> None:
-        """A body was clicked along a ray."""
+    def click(self, origin: Any, direction: Any) -> None:
+        """The picture was clicked along a ray."""
         tool = self._session.scene.look.tool
         hit = self._session.touched(origin, direction) if tool else None
         if hit is None:
