@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from inface.viewer.bindings import Bindings
+from inface.viewer.busy import Busy
 from inface.viewer.camera import Framing
 from inface.viewer.scene import Scene
 from inface.viewer.screen import ViserScreen
@@ -33,13 +34,14 @@ class Controls:
         gui = client.gui
         self._state = gui.add_html("")
         self.legend = gui.add_html("", visible=False)
-        meshes.add_upload(self._bindings)
+        self.busy = Busy(gui, session)
+        meshes.add_upload(self._bindings, self.busy)
         tabs = gui.add_tab_group()
         if session.editor.model is not None:
             with tabs.add_tab("Shape"):
                 shape.build(self._bindings)
         with tabs.add_tab("Meshes"):
-            self.brush = meshes.build(self._bindings)
+            self.brush = meshes.build(self._bindings, self.busy)
         with tabs.add_tab("Points"):
             self.touch = Points(self._bindings, self.brush.stroke)
         with tabs.add_tab("View"):

@@ -9,6 +9,7 @@ from inface.mesh import Mesh
 from inface.pictures.colours import Legend
 from inface.pictures.surfaces import drawable, known_vertices
 from inface.viewer.editor import MODEL, SceneEditor
+from inface.viewer.heat import heat, legend_of
 from inface.viewer.scene import Look, Opened, Scene
 
 CLAY = (214, 205, 196)
@@ -107,11 +108,11 @@ def _model_bodies(editor: SceneEditor, scene: Scene) -> tuple[list[Body], Legend
     if scene.shape is None or editor.model is None:
         return [], None
     vertices, legend = editor.vertices(scene), None
-    heat = editor.heat(scene, vertices)
+    values = heat(editor, scene, vertices)
     colors = editor.model.colors if look.colours == "colour" else None
-    if heat is not None:
-        legend = editor.legend(scene, *heat)
-        colors = legend.colors(heat[0])
+    if values is not None:
+        legend = legend_of(scene, *values)
+        colors = legend.colors(values[0])
     marked = scene.shape.unknown
     if marked is not None and scene.shape.std is None:
         colors = np.tile(np.array(CLAY) / 255, (len(vertices), 1)) if colors is None else np.array(colors)

@@ -10,7 +10,7 @@ from inface._validate import BoolArray, FloatArray, IntArray
 from inface.mesh import Mesh
 from inface.transforms import Similarity
 
-COLOURS = ("colour", "clay", "distance", "uncertainty", "change")
+COLOURS = ("colour", "clay", "distance", "fit", "uncertainty", "change")
 ARRANGEMENTS = ("overlaid", "side by side")
 UNDO_STEPS = 200
 
@@ -100,6 +100,9 @@ class Opened:
         verdict: what a registration said of it: "ok", "partial", "failed"; "" for none.
         words: the verdict's reasons.
         support: `(V,)` True where the scan shows the vertex; None where nothing is known.
+        distance: `(V,)` mm from the scan it was registered to.
+        scan: name of that scan.
+        registration: the record itself, as long as the page lives; it is not in scene files.
     """
 
     name: str
@@ -109,6 +112,9 @@ class Opened:
     verdict: str = ""
     words: str = ""
     support: BoolArray | None = None
+    distance: FloatArray | None = None
+    scan: str = ""
+    registration: Any = None
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,9 @@ def _opened(data: Mapping) -> Opened:
     support = data.get("support")
     seen = None if support is None else np.isin(np.arange(len(mesh.vertices)), support)
     words, verdict = str(data.get("words", "")), str(data.get("verdict", ""))
-    return Opened(str(data["name"]), mesh, latent, to_file, verdict, words, seen)
+    distance = None if data.get("distance") is None else floats("distance", data["distance"], (len(mesh.vertices),))
+    scan = str(data.get("scan", ""))
+    return Opened(str(data["name"]), mesh, latent, to_file, verdict, words, seen, distance, scan)
 
 
 _texts: WeakKeyDictionary[Opened, str] = WeakKeyDictionary()
@@ -150,6 +152,8 @@ def _mesh_json(one: Opened) -> dict:
         "to_file": home and [home.rotation.tolist(), home.translation.tolist(), float(home.scale)],
         "verdict": one.verdict,
         "words": one.words,
+        "distance": _list(one.distance),
+        "scan": one.scan,
         "support": None if one.support is None else np.flatnonzero(one.support).tolist(),
     }
 

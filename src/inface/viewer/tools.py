@@ -8,6 +8,7 @@ from inface._validate import FloatArray
 from inface.errors import InfaceError
 from inface.geometry.paths import path_length, surface_path
 from inface.landmarks import LandmarkSet
+from inface.viewer.conditioning import posterior_mean
 from inface.viewer.drawing import Body
 from inface.viewer.editor import MODEL, SceneEditor
 from inface.viewer.picking import Hit, place_of
@@ -100,9 +101,8 @@ def pull(editor: SceneEditor, scene: Scene, vertex: int, target: FloatArray) -> 
     pulls = tuple((v, (x, y, z)) if v == vertex else (v, p) for v, p in scene.marks.pulls)
     if vertex not in dict(pulls) or scene.marks.pull_base is None or scene.shape is None:
         raise InfaceError("this dot is no longer there; click on the model again")
-    latent = editor.posterior_mean(
-        np.array(scene.marks.pull_base), np.array(scene.shape.latent), dict(pulls), noise=_FOLLOW
-    )
+    base, here = np.array(scene.marks.pull_base), np.array(scene.shape.latent)
+    latent = posterior_mean(editor.known_model, base, here, dict(pulls), noise=_FOLLOW)
     return scene.with_marks(pulls=pulls).with_shape(latent=latent, seed=None)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from inface.errors import InfaceError
 from inface.landmarks import LandmarkSet
 from inface.viewer import tools
-from inface.viewer.bindings import Bindings, offer, put
+from inface.viewer.bindings import Bindings, offer, plain, put
 from inface.viewer.editor import MODEL
 from inface.viewer.landmark_names import full_name, label, of_label
 from inface.viewer.picking import place_of
@@ -144,7 +144,7 @@ class Points:
         rows = []
         for mark in scene.marks.landmarks:
             state = "skipped" if mark.place is None else "set" if mark.std is None else f"± {mark.std:.1f} mm"
-            rows.append(f"| {_plain(full_name(mark.name))} | {_plain(mark.body)} | {state} |")
+            rows.append(f"| {plain(full_name(mark.name))} | {plain(mark.body)} | {state} |")
         table = "\n".join(["| landmark | on | |", "|---|---|---|", *rows]) if rows else "None is set yet."
         if self._list.content != table:
             self._list.content = table
@@ -205,9 +205,7 @@ class Points:
         drawing = self._session.drawing
         whole = [m for m in scene.marks.measurements if m.complete]
         lines = [] if drawing is None else drawing.lines
-        rows = [
-            f"| {_plain(m.points[0].body)} | {m.kind} | **{x.label}** |" for m, x in zip(whole, lines, strict=False)
-        ]
+        rows = [f"| {plain(m.points[0].body)} | {m.kind} | **{x.label}** |" for m, x in zip(whole, lines, strict=False)]
         text = "\n".join(["| on | kind | |", "|---|---|---|", *rows]) if rows else "Choose above what a click measures."
         if self._numbers.content != text:
             self._numbers.content = text
@@ -232,17 +230,12 @@ def comparison(mine: LandmarkSet, theirs: LandmarkSet, scale: float, name: str) 
     if not both:
         raise InfaceError(f"{name}: none of its landmarks ({', '.join(list(b)[:8])}) is set here")
     apart = np.array([np.linalg.norm(a[n] - b[n]) for n in both]) * scale
-    rows = [f"| {_plain(full_name(n))} | {d:.2f} |" for n, d in zip(both, apart, strict=True)]
+    rows = [f"| {plain(full_name(n))} | {d:.2f} |" for n, d in zip(both, apart, strict=True)]
     spread = f", SD {apart.std(ddof=1):.2f} mm" if len(both) > 1 else ""
-    head = f"**{_plain(name)}**: {len(both)} landmarks in both, mean {apart.mean():.2f} mm{spread}, "
+    head = f"**{plain(name)}**: {len(both)} landmarks in both, mean {apart.mean():.2f} mm{spread}, "
     head += f"most {apart.max():.2f} mm"
     return "\n".join([head, "", "| landmark | apart, mm |", "|---|---|", *rows])
 
 
 def _without(scene: Scene) -> Scene:
     return scene.with_marks(measurements=())
-
-
-def _plain(text: str) -> str:
-    """Text that has no meaning in markdown, in which browsers would also read HTML."""
-    return "".join(f"&#{ord(c)};" if c in "<>&|*_`[]()#!\\" else c for c in text)

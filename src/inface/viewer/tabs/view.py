@@ -12,6 +12,7 @@ _COLOURS = {
     "Own colours": "colour",
     "Clay": "clay",
     "Distance to the opened mesh": "distance",
+    "Distance to the scan": "fit",
     "Uncertainty of the completion": "uncertainty",
     "Change from the mean": "change",
 }
