@@ -5,6 +5,7 @@ import time
 import numpy as np
 import pytest
 
+from inface.errors import InfaceError
 from inface.viewer.points_layer import Eye
 
 WAIT = 60.0
@@ -130,3 +131,15 @@ def drag(browser, start, end, steps: int = 6) -> None:
 def says(browser, text: str):
     """Whether the page shows a text."""
     return text in browser.run("return document.body.textContent")
+
+
+def slow_work(seconds: float) -> str:
+    """Work for a process of its own."""
+    print("a line that must not get between")
+    time.sleep(seconds)
+    return "done"
+
+
+def failing_work() -> None:
+    """Work that is refused."""
+    raise InfaceError("no luck")

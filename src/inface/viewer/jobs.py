@@ -1,10 +1,12 @@
 """Work that takes a while: out of the way of the page, seen, and stopped when somebody asks."""
 
-import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from inface.errors import InfaceError
@@ -67,40 +69,45 @@ class Job:
 def in_process(job: Job, work: Callable[..., Result], *arguments: Any) -> Result:
     """What `work(*arguments)` gives in a process of its own, which a stopped job takes down with it.
 
+    The process is a fresh interpreter that never runs the user's script again. `work` has to be a function of a module.
+
     Raises:
         Cancelled: the job was stopped.
         InfaceError: the work failed or its process died.
     """
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe(duplex=False)
-    process = context.Process(target=_send, args=(there, work, arguments), daemon=True)
-    process.start()
-    there.close()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", f"from {__name__} import answer; answer()"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+    answers: list[bytes] = []
+    asked = pickle.dumps((work, arguments))
+    reader = threading.Thread(target=lambda: answers.append(process.communicate(asked)[0]), daemon=True)
+    reader.start()
     try:
-        while not here.poll(0.05):
+        while reader.is_alive():
             job.wait(0.05)
-            if not process.is_alive() and not here.poll(0):
-                raise InfaceError(f"the work ended without a result (exit status {process.exitcode})")
-        fine, made = here.recv()
-    except EOFError:
-        raise InfaceError("the work ended without a result") from None
     finally:
-        if process.is_alive():
-            process.terminate()
-        process.join(timeout=5)
-        here.close()
+        if process.poll() is None:
+            process.kill()
+        reader.join(timeout=5)
+    if not answers or not answers[0]:
+        raise InfaceError(f"the work ended without a result (exit status {process.returncode})")
+    fine, made = pickle.loads(answers[0])
     if not fine:
         raise InfaceError(made)
     return made
 
 
-def _send(pipe: Connection, work: Callable, arguments: tuple) -> None:
+def answer() -> None:
+    """What the process of `in_process` does: read the work, do it, write what came of it."""
+    out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what the work prints must not get between
     try:
-        pipe.send((True, work(*arguments)))
+        work, arguments = pickle.load(sys.stdin.buffer)
+        made = pickle.dumps((True, work(*arguments)))
     except Exception as error:  # whatever it is, the page has to be told
-        pipe.send((False, str(error) or type(error).__name__))
-    finally:
-        pipe.close()
+        made = pickle.dumps((False, str(error) or type(error).__name__))
+    out.write(made)
+    out.flush()
 
 
 def register_scan(scan: Any, model: Any, landmarks: Any) -> Any:
