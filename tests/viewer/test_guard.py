@@ -13,7 +13,7 @@ import pytest
 from inface.errors import FileAccessError
 from inface.viewer import view
 from inface.viewer.editor import SceneEditor
-from inface.viewer.guard import Guard, is_local, page_of
+from inface.viewer.guard import Guard, is_local, page_of, settled_page
 from inface.viewer.session import Session
 from inface.viewer.store import SessionStore
 
@@ -59,6 +59,7 @@ def test_only_a_proper_key_names_a_page():
     assert page_of(f"/s/{KEY}/") == page_of(f"/s/{KEY}?x=1") == KEY
     for path in ("/s/../../etc/passwd", f"/s/{KEY[:-1]}", f"/s/{KEY}/more", "/s/" + "G" * 32, "/"):
         assert page_of(path) == ""
+    assert settled_page(f"/s/{KEY}/settled") == KEY and settled_page(f"/s/{KEY}/") == settled_page("/settled") == ""
 
 
 @pytest.fixture(scope="module")

@@ -58,7 +58,7 @@ class Window:
         model_hash = editor.model.hash if editor.model is not None else ""
         self.store = SessionStore(lambda: Session(editor, start), plan.state, (model_name, model_hash))
         token = "" if is_local(plan.host) else secrets.token_urlsafe(18)
-        self._server = start_server(plan.host, plan.port, token, self.store.newest)
+        self._server = start_server(plan.host, plan.port, token, self.store)
         self.port: int = self._server.get_port()
         name = "localhost" if plan.host in ("127.0.0.1", "0.0.0.0", "") else plan.host
         self.url = f"http://{f'[{name}]' if ':' in name else name}:{self.port}" + (f"/?token={token}" if token else "")

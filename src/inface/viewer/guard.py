@@ -105,6 +105,12 @@ def page_of(path: str) -> str:
     return found[1] if found else ""
 
 
+def settled_page(path: str) -> str:
+    """The key of the page that says that a drag has ended; "" for any other request."""
+    path = urlsplit(path).path
+    return page_of(path.removesuffix("settled")) if path.endswith("/settled") else ""
+
+
 def _name(host: str) -> str:
     """The host's name without its port."""
     try:

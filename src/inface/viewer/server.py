@@ -9,12 +9,12 @@ import threading
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from inface._optional import require
 from inface.errors import InfaceError
 from inface.viewer import front
-from inface.viewer.guard import Guard, page_of
+from inface.viewer.guard import Guard, page_of, settled_page
 
 _LIGHTS = (
     ((-500.0, 600.0, 800.0), 1.9, (255, 247, 238)),
@@ -25,11 +25,21 @@ _PATCHING = threading.Lock()
 _PORTS = 100  # ports tried after the wanted one
 
 
-class Door:
-    """Answers requests: the guard's refusals, a key for a page that has none, the page itself."""
+class Pages(Protocol):
+    """The sessions of pages, as far as requests are about them."""
 
-    def __init__(self, guard: Guard, build: Path, newest: Callable[[], str]) -> None:
-        self._guard, self._build, self._newest = guard, build, newest
+    def newest(self) -> str:
+        """The key of a page to take up again, or ""."""
+
+    def settle(self, key: str) -> None:
+        """A drag in a page has ended."""
+
+
+class Answers:
+    """Answers requests: the guard's refusals, a key for a page that has none, the page itself, the end of a drag."""
+
+    def __init__(self, guard: Guard, build: Path, pages: Pages) -> None:
+        self._guard, self._build, self._pages = guard, build, pages
 
     def answer(self, connection: Any, request: Any) -> Any:
         """A response, or None where the request goes on to the browser library's own server."""
@@ -41,10 +51,13 @@ class Door:
             return None
         if path.partition("?")[0] in ("", "/"):
             answer = connection.respond(HTTPStatus.SEE_OTHER, "")
-            answer.headers["Location"] = f"/s/{self._newest() or secrets.token_hex(16)}/"
+            answer.headers["Location"] = f"/s/{self._pages.newest() or secrets.token_hex(16)}/"
             if cookie := self._guard.cookie(path):
                 answer.headers["Set-Cookie"] = cookie
             return answer
+        if key := settled_page(path):
+            self._pages.settle(key)
+            return connection.respond(HTTPStatus.NO_CONTENT, "")
         return self._page(connection, headers) if page_of(path) else None
 
     def _page(self, connection: Any, headers: Any) -> Any:
@@ -62,14 +75,14 @@ class Door:
         return answer
 
 
-def start_server(host: str, port: int, token: str = "", newest: Callable[[], str] = lambda: "") -> Any:
+def start_server(host: str, port: int, token: str, pages: Pages) -> Any:
     """A quiet viser server on the first free port from `port` on, which never talks to another host.
 
     Args:
         host: address to listen on.
         port: the next free one is taken, and said, when it is in use.
         token: secret that requests have to bring; "" for none.
-        newest: gives the key of a page to take up again, or "".
+        pages: the sessions that pages have.
     """
     viser = require("viser", "the viewer")
     build = Path(str(viser.__file__)).resolve().parent / "client" / "build"
@@ -83,8 +96,8 @@ def start_server(host: str, port: int, token: str = "", newest: Callable[[], str
     free = _free_port(host, port)
     if free != port:
         print(f"port {port} is in use; taking {free} instead", file=sys.stderr)
-    door = Door(Guard(host, token), build, newest)
-    with contextlib.redirect_stdout(io.StringIO()), _answering(door):
+    answers = Answers(Guard(host, token), build, pages)
+    with contextlib.redirect_stdout(io.StringIO()), _answering(answers):
         server = LocalServer(host=host, port=free, label="inface", verbose=False)
     server.scene.set_up_direction("+y")
     server.gui.configure_theme(show_logo=False, show_share_button=False)
@@ -135,15 +148,15 @@ def limit_uploads(client: Any, tell: Callable[..., None]) -> None:
 
 
 @contextlib.contextmanager
-def _answering(door: Door) -> Iterator[None]:
-    """While a server starts here, its requests go through the door first: the browser library has no hook for that."""
+def _answering(answers: Answers) -> Iterator[None]:
+    """While a server starts here, its requests are answered by us first: the browser library has no hook for that."""
     import websockets.asyncio.server as sockets
 
     original = sockets.serve
 
     def serve(*arguments: Any, process_request: Any = None, **options: Any) -> Any:
         def first(connection: Any, request: Any) -> Any:
-            answer = door.answer(connection, request)
+            answer = answers.answer(connection, request)
             return process_request(connection, request) if answer is None and process_request else answer
 
         return original(*arguments, process_request=first, **options)

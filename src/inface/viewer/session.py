@@ -18,7 +18,6 @@ from inface.viewer.scene import History, Scene
 
 # seconds between two pushes of a body with colours per vertex, which the browser has to unpack
 _COLOURED_PAUSE = 0.025
-_DRAG_PAUSE = 0.8  # seconds without a move after which the next one is another drag, and another step of undo
 
 
 class Screen(Protocol):
@@ -44,7 +43,6 @@ class Session:
         self._dirty = False
         self._drawing = False
         self._playing: threading.Event | None = None
-        self._moved = 0.0
         self._saved = scene
         self._waiting: list[tuple[str, bool]] = []
         self.on_step: Callable[[], None] = lambda: None
@@ -56,15 +54,11 @@ class Session:
         return self.history.present
 
     def act(self, change: Callable[[Scene], Scene], key: str | None = None) -> bool:
-        """Change the scene; acts with the same `key` that follow each other closely, as those of one drag do, are one
-        step of undo. A refusal is told in the page."""
+        """Change the scene; acts with the same `key` in a row are one step of undo until `settle`. A refusal is told
+        in the page."""
         try:
             with self._lock:
-                now = time.monotonic()
-                if key != "play" and now - self._moved > _DRAG_PAUSE:
-                    self.history = replace(self.history, key=None)
                 self.history = self.history.to(change(self.history.present), key)
-                self._moved = now
         except (InfaceError, ValueError, ArithmeticError) as error:
             self.tell(str(error), wrong=True)
             return False
@@ -123,7 +117,7 @@ class Session:
     def settle(self) -> None:
         """End of a drag: the next act is a step of its own."""
         with self._lock:
-            self.history = History(self.history.present, self.history.past, self.history.future)
+            self.history = replace(self.history, key=None)
 
     def undo(self) -> None:
         """One step back."""

@@ -83,6 +83,12 @@ class SessionStore:
         keys = [p.name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for p in found]
         return next((k for k in keys if _KEY.match(k) and k not in self._live), "")
 
+    def settle(self, key: str) -> None:
+        """A drag in a page has ended: the next move is another step of undo."""
+        session = self._sessions.get(key)
+        if session is not None:
+            session.settle()
+
     def close(self) -> None:
         """Write what is not written yet, and let everything go."""
         self._stop.set()

@@ -71,6 +71,16 @@
     requestAnimationFrame(() => { pending = false; read(); mark(); });
   }
 
+  // The end of a drag, or of a run of keys, is the end of one step of undo.
+  let settling = 0;
+  function settle(after) {
+    clearTimeout(settling);
+    settling = setTimeout(() => { fetch(`${location.pathname.replace(/\/?$/, "/")}settled`, { cache: "no-store" }).catch(() => {}); }, after);
+  }
+  for (const kind of ["pointerup", "mouseup", "touchend"]) addEventListener(kind, () => settle(150), true);
+  for (const kind of ["pointerdown", "mousedown", "keydown"]) addEventListener(kind, () => clearTimeout(settling), true);
+  addEventListener("keyup", (event) => { if (event.target.getAttribute && event.target.getAttribute("role") === "slider") settle(500); }, true);
+
   addEventListener("beforeunload", (event) => { if (state.unsaved) { event.preventDefault(); event.returnValue = ""; } });
 
   // Files dropped anywhere go to the first upload button of the panel.
