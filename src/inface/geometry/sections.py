@@ -8,12 +8,6 @@ from scipy.spatial import ConvexHull
 from inface._validate import FloatArray, IntArray
 
 
-def mesh_edges(triangles: IntArray) -> IntArray:
-    """Each edge `(E, 2)` of the triangles `(T, 3)` once, its smaller vertex first."""
-    edges = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
-    return np.unique(edges, axis=0)
-
-
 def section_points(vertices: FloatArray, edges: IntArray, origin: FloatArray, normal: FloatArray) -> FloatArray:
     """Where the edges `(E, 2)` of one mesh `(V, 3)` cross the plane through `origin` with `normal`: `(P, 3)`."""
     height = (vertices - origin) @ normal

@@ -68,7 +68,7 @@ class HeadMaker:
     def _surface(self) -> tuple[FloatArray, FloatArray]:
         """`(V, L + 120)` float32: what control points and detail do; and the template with the points at zero."""
         product = np.hstack([self.basis, self.identity.detail]).astype(np.float32)
-        rest = self.template.mesh.vertices - self.basis @ self.controls.position
+        rest = self.template.mesh.vertices - self.basis @ self.controls.position + self.identity.shift
         return product, rest.astype(np.float32)
 
     def varied(self, variation: Variation) -> "HeadMaker":

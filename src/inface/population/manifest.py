@@ -3,37 +3,36 @@
 import csv
 import io
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inface._validate import BoolArray, FloatArray
-from inface.codecs import MESH_SUFFIXES
+from inface._validate import FloatArray
+from inface.codecs import MESH_SUFFIXES, atomic_write
 from inface.errors import FormatError
 
 COLUMNS = ("file", "subject", "age_months", "sex", "expression", "neutral", "weight", "split")
+_NUMBERS = {"age_months": np.nan, "weight": 1.0}  # what an empty cell stands for
 _UNKNOWN = {"", "na", "n/a", "nan", "null"}
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 _SEXES = {"": "", "m": "male", "male": "male", "boy": "male", "f": "female", "female": "female", "girl": "female"}
 _SPLITS = {"": "", "train": "train", "test": "test"}
+_WORDS: dict[str, dict[str, Any]] = {"sex": _SEXES, "neutral": _YES, "split": _SPLITS}
 
 
 @dataclass(frozen=True, eq=False)
 class Manifest:
-    """Files and what is known of each; a column is None when the table lacks it (see `Population` for the types).
+    """Files and what is known of each: the columns that the table has, by name (see `Population` for the types).
 
     `unlisted` are the names of meshes that lie in the folder and stand in no row of the table.
     """
 
     files: list[Path]
-    subject: np.ndarray | None = None
-    age_months: FloatArray | None = None
-    sex: np.ndarray | None = None
-    expression: np.ndarray | None = None
-    neutral: BoolArray | None = None
-    weight: FloatArray | None = None
-    split: np.ndarray | None = None
+    columns: Mapping[str, NDArray] = field(default_factory=dict)
     unlisted: tuple[str, ...] = ()
 
 
@@ -67,19 +66,33 @@ def read_manifest(folder: Path) -> Manifest:
     if twice:
         raise FormatError(f"'{table}': '{min(twice).name}' stands more than once; give each scan one row")
     listed = set(files)
-    out = Manifest(
-        files,
-        _words(columns, "subject"),
-        _numbers(table, columns, lines, "age_months", np.nan, comma),
-        _named(table, columns, lines, "sex", _SEXES),
-        _words(columns, "expression"),
-        _named(table, columns, lines, "neutral", _YES),
-        _numbers(table, columns, lines, "weight", 1.0, comma),
-        _named(table, columns, lines, "split", _SPLITS),
-        tuple(p.name for p in there if _is_mesh(p) and p not in listed),
-    )
-    _check_subjects(table, out)
-    return out
+    read: dict[str, NDArray] = {}
+    for name in columns:
+        cells = _Cells(table, name, columns[name], lines)
+        if name in ("subject", "expression"):
+            read[name] = np.array(columns[name], dtype=np.str_)
+        elif name in _WORDS:
+            read[name] = _named(cells, _WORDS[name])
+        elif name in _NUMBERS:
+            read[name] = _numbers(cells, _NUMBERS[name], comma)
+    _check_subjects(table, read)
+    return Manifest(files, read, tuple(p.name for p in there if _is_mesh(p) and p not in listed))
+
+
+def write_manifest(path: Path, files: Sequence[str], columns: Mapping[str, NDArray]) -> None:
+    """Write a table that `read_manifest` reads: `files (N,)` and the known columns `(N,)` of a `Population`."""
+    names = [name for name in COLUMNS[1:] if name in columns]
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("file", *names))
+        cells = [[_cell(value) for value in np.asarray(columns[name]).tolist()] for name in names]
+        writer.writerows(zip(files, *cells, strict=True))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if isinstance(value, float) and np.isnan(value) else str(value)
 
 
 def _is_mesh(path: Path) -> bool:
@@ -156,44 +169,51 @@ def _files(folder: Path, table: Path, names: list[str]) -> list[Path]:
     )
 
 
-def _check_subjects(table: Path, found: Manifest) -> None:
-    if found.subject is None:
+def _check_subjects(table: Path, found: Mapping[str, NDArray]) -> None:
+    if "subject" not in found:
         return
-    nameless = int((found.subject == "").sum())
+    subject = found["subject"]
+    nameless = int((subject == "").sum())
     if nameless:
         raise FormatError(f"'{table}': {nameless} scans have no subject; name all of them, or drop the column")
-    if found.split is not None:
-        both = np.intersect1d(found.subject[found.split == "train"], found.subject[found.split == "test"])
+    if "split" in found:
+        both = np.intersect1d(subject[found["split"] == "train"], subject[found["split"] == "test"])
         if len(both):
             raise FormatError(f"'{table}': subject '{both[0]}' is in both splits; split by subject, not by scan")
 
 
-def _words(columns, name: str):
-    return np.array(columns[name], dtype=np.str_) if name in columns else None
+@dataclass(frozen=True)
+class _Cells:
+    """One column of a table, for the sentences about it: its cells and the line each stands in."""
+
+    table: Path
+    name: str
+    cells: list[str]
+    lines: list[int]
+
+    def refused(self, i: int, expected: str) -> FormatError:
+        """What to raise for cell `i`."""
+        return FormatError(f"'{self.table}': line {self.lines[i]}, {self.name}: expected {expected}")
 
 
-def _numbers(table: Path, columns, lines: list[int], name: str, default: float, comma: bool):
-    if name not in columns:
-        return None
-    out = np.empty(len(columns[name]))
-    for i, word in enumerate(columns[name]):
+def _numbers(column: _Cells, empty: float, comma: bool) -> FloatArray:
+    out: FloatArray = np.empty(len(column.cells))
+    for i, word in enumerate(column.cells):
         try:
-            out[i] = float(word.replace(",", ".") if comma else word) if word else default
+            out[i] = float(word.replace(",", ".") if comma else word) if word else empty
         except ValueError:
             out[i] = np.inf
         if np.isinf(out[i]):
-            raise FormatError(f"'{table}': line {lines[i]}, {name}: expected a number, or nothing; got '{word}'")
-    if name == "weight" and (out < 0).any():
+            raise column.refused(i, f"a number, or nothing; got '{word}'")
+    if column.name == "weight" and (out < 0).any():
         i = int(np.argmax(out < 0))
-        raise FormatError(f"'{table}': line {lines[i]}, weight: expected zero or more, got {out[i]:g}")
+        raise column.refused(i, f"zero or more, got {out[i]:g}")
     return out
 
 
-def _named(table: Path, columns, lines: list[int], name: str, known: dict):
-    if name not in columns:
-        return None
-    for i, word in enumerate(columns[name]):
+def _named(column: _Cells, known: Mapping[str, Any]) -> NDArray:
+    for i, word in enumerate(column.cells):
         if word.lower() not in known:
             wanted = ", ".join(key for key in known if key)
-            raise FormatError(f"'{table}': line {lines[i]}, {name}: expected one of {wanted}, or nothing; got '{word}'")
-    return np.array([known[word.lower()] for word in columns[name]])
+            raise column.refused(i, f"one of {wanted}, or nothing; got '{word}'")
+    return np.array([known[word.lower()] for word in column.cells])

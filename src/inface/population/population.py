@@ -1,19 +1,15 @@
 """Shapes in correspondence and what is known of each: real or synthetic."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from inface._validate import FloatArray
-from inface.errors import FileAccessError
+from inface.population.stack import chosen
 from inface.template import Template
-
-MEMORY_LIMIT = 4 * 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +17,7 @@ class Population:
     """N shapes of one topology with their covariates.
 
     Attributes:
+        COLUMNS: the names of what may be known of each shape, as attributes here and columns of a `manifest.csv`.
         template: the topology, landmarks, regions and mirror pairs all shapes share.
         shapes: `(N, V, 3)` float32 or float64, in the template's unit and frame; a memory map is allowed.
         subject: `(N,)` str, the child's name; scans of one child share it. None when unknown.
@@ -34,6 +31,8 @@ class Population:
         factors: further known factors, name -> `(N, ...)` (the synthetic cohort keeps every one: `identity`,
             `expression_weights`, `deformity`, ...).
     """
+
+    COLUMNS: ClassVar = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
 
     template: Template
     shapes: FloatArray
@@ -51,13 +50,18 @@ class Population:
         expected = (len(self.shapes), len(self.template.mesh.vertices), 3)
         if self.shapes.shape != expected:
             raise ValueError(f"shapes: expected {expected} to fit the template, got {self.shapes.shape}")
-        for column in ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name"):
-            value = getattr(self, column)
-            if value is not None and len(value) != len(self):
+        for column, value in self.columns.items():
+            if len(value) != len(self):
                 raise ValueError(f"{column}: expected {len(self)} entries, one a shape, got {len(value)}")
         for key, value in self.factors.items():
             if len(value) != len(self):
                 raise ValueError(f"factor '{key}': expected {len(self)} rows, one a shape, got {len(value)}")
+
+    @property
+    def columns(self) -> dict[str, NDArray]:
+        """The known ones of `COLUMNS`, by name."""
+        known = {name: getattr(self, name) for name in self.COLUMNS}
+        return {name: value for name, value in known.items() if value is not None}
 
     def __len__(self) -> int:
         return len(self.shapes)
@@ -67,41 +71,6 @@ class Population:
 
         Of a memory map, more than `MEMORY_LIMIT` bytes of chosen shapes go to a temporary file, not into memory.
         """
-        pick = {
-            column: None if (value := getattr(self, column)) is None else value[index]
-            for column in ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
-        }
+        columns = {name: value[index] for name, value in self.columns.items()}
         factors = {key: value[index] for key, value in self.factors.items()}
-        return Population(self.template, _chosen(self.shapes, index), **pick, factors=factors)
-
-
-def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: int | None = None) -> NDArray[Any]:
-    """An array, or, where it would be larger than `limit` bytes (`MEMORY_LIMIT`), one in a temporary file that goes
-    with it.
-
-    Raises:
-        FileAccessError: the temporary folder has no room for it (a write beyond the room would end the process).
-    """
-    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    if size <= (MEMORY_LIMIT if limit is None else limit):
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="inface-") as stream:
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(stream.fileno(), 0, size)
-        except OSError as error:
-            raise FileAccessError(
-                f"the shapes need {size / 2**20:,.0f} MB in the temporary folder '{tempfile.gettempdir()}', which has "
-                "not so much room; set TMPDIR to a folder that has"
-            ) from error
-        return np.memmap(stream, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
-
-
-def _chosen(shapes: FloatArray, index) -> FloatArray:
-    if not isinstance(shapes, np.memmap) or isinstance(index, slice):
-        return shapes[index]
-    rows = np.arange(len(shapes))[index]
-    out = empty_stack((len(rows), *shapes.shape[1:]), shapes.dtype)
-    for i, row in enumerate(rows):
-        out[i] = shapes[row]
-    return out
+        return Population(self.template, chosen(self.shapes, index), **columns, factors=factors)

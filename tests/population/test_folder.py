@@ -9,17 +9,17 @@ from toy_population import ToyWorld
 
 from inface.errors import CorrespondenceError, FileAccessError, FormatError
 from inface.mesh import Mesh
-from inface.population import empty_stack
-from inface.training.population_folder import (
-    MIRRORED,
+from inface.population import (
     PopulationWarning,
-    align_in_place,
+    empty_stack,
     inspect,
     limits,
     load_population,
     mirrored,
     split_by_subject,
 )
+from inface.population.align import align_in_place
+from inface.population.subjects import MIRRORED
 from inface.transforms import procrustes
 
 
@@ -301,7 +301,7 @@ def test_chosen_shapes_of_a_memory_map_stay_on_disk(tmp_path, world, monkeypatch
     np.save(tmp_path / "shapes.npy", made.shapes)
     mapped = replace(made, shapes=np.load(tmp_path / "shapes.npy", mmap_mode="r"))
     assert not isinstance(mapped.subset(mapped.neutral).shapes, np.memmap)
-    monkeypatch.setattr("inface.population.MEMORY_LIMIT", 100)
+    monkeypatch.setattr("inface.population.stack.MEMORY_LIMIT", 100)
     chosen = mapped.subset(np.arange(8) % 2 == 1)
     assert isinstance(chosen.shapes, np.memmap)
     np.testing.assert_array_equal(chosen.shapes, made.shapes[1::2])
