@@ -1,6 +1,7 @@
 """`inface register`: raw scans to the model's topology."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from inface.cli import batch
 from inface.cli.progress import bar
+from inface.errors import InfaceError
 
 
 def register(app: typer.Typer) -> None:
@@ -22,19 +24,28 @@ def register_scans(
     settings: Annotated[Path | None, typer.Option(help="Settings (YAML), as written beside earlier results.")] = None,
     landmarks: Annotated[bool, typer.Option("--landmarks", help="Use the landmark file beside each scan.")] = False,
     unit: Annotated[str | None, typer.Option(help="mm, cm, m or inch; found when not given.")] = None,
+    scale: Annotated[float | None, typer.Option(help="Millimetres in one unit, where it is none of these.")] = None,
+    cap: Annotated[bool | None, typer.Option("--cap/--bare", help="A cap is worn, or none; decided from each.")] = None,
+    scope: Annotated[str | None, typer.Option(help="head, face or vault: what must be shown.")] = None,
     workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
     pictures: Annotated[bool, typer.Option(help="Write a picture of each.")] = True,
 ) -> None:
     """Register scans; report.csv and index.html list the doubtful ones first. Exits 1 when one failed."""
+    from inface.registration import Settings
     from inface.registration.batch import register_folder
     from inface.registration.settings_file import read_settings
 
     paths = batch.expand(scans)
     loaded = batch.load_model(model)
-    chosen = None if settings is None else read_settings(settings)
+    chosen = Settings() if settings is None else read_settings(settings)
+    try:
+        chosen = chosen if cap is None else replace(chosen, cap=cap)
+        chosen = chosen if scope is None else replace(chosen, scope=scope)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise InfaceError(str(error)) from None
     with bar("register") as progress:
         rows = register_folder(
-            paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, workers=workers,
+            paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, scale=scale, workers=workers,
             pictures=pictures, label=Path(model).name, progress=lambda done, total, _row: progress(done, total),
         )  # fmt: skip
     for row in rows:

@@ -28,9 +28,12 @@ from inface.registration.settings import Settings
 from inface.registration.settings_file import write_settings
 
 COLUMNS = (
-    "name", "verdict", "reasons", "unit", "score", "explained", "coverage", "face_coverage", "gap", "sigma",
-    "mahalanobis", "largest", "worst_part", "mean_distance", "seconds", "notes", "scan", "mesh",
+    "name", "verdict", "reasons", "scope", "cap", "doubtful", "extrapolated", "unit", "size",
+    "score", "explained", "coverage", "face_coverage", "gap", "sigma",
+    "mahalanobis", "largest", "likeness", "worst_part", "mean_distance", "misfit", "seconds", "notes", "scan", "mesh",
+    "record",
 )  # fmt: skip
+UNSURE = ("doubtful", "extrapolated")
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 _WORKER: dict[str, Any] = {}
 
@@ -43,6 +46,7 @@ def register_folder(
     settings: Settings | None = None,
     use_landmarks: bool = False,
     unit: str | None = None,
+    scale: float | None = None,
     workers: int = 1,
     pictures: bool = True,
     label: str = "",
@@ -50,8 +54,9 @@ def register_folder(
 ) -> list[dict[str, Any]]:
     """Register many scans; returns one row a scan, the doubtful ones first.
 
-    Writes to `out`: `NAME.ply` (the model's topology on the scan), `NAME.json` (verdict, reasons, measures, latent,
-    transform), `NAME.png`, and for all of them `report.csv`, `index.html` (contact sheet) and `settings.yaml`.
+    Writes to `out`: `NAME.ply` (the model's topology on the scan), `NAME.json` (verdict, reasons, parts, measures,
+    latent, transform), `NAME.npz` (the whole record, read back by `Registration.load`), `NAME.png`,
+    and for all of them `report.csv`, `index.html` (contact sheet) and `settings.yaml`.
     A scan whose `NAME.json` was made from the same file, model and settings is not registered again, so a killed run
     goes on where it was.
 
@@ -60,6 +65,7 @@ def register_folder(
         model: a model, or the name of a shipped one.
         use_landmarks: take the landmark file beside each scan (exactly its name), where there is one.
         unit: of all scans; None: found for each.
+        scale: millimetres in one unit of all scans, where it is none of the known units.
         workers: processes, each with one BLAS thread.
         pictures: write `NAME.png`.
         label: what page and settings call the model; "": its name, or its kind.
@@ -84,7 +90,7 @@ def register_folder(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(folder / "settings.yaml", settings, label, model.hash)
-    options = {"settings": settings, "use_landmarks": use_landmarks, "unit": unit, "pictures": pictures}
+    options = {"settings": settings, "use_landmarks": use_landmarks, "unit": unit, "scale": scale, "pictures": pictures}
     jobs = {str(p): _key(p, model.hash, options) for p in paths}
     rows: dict[str, dict[str, Any]] = {}
 
@@ -131,7 +137,7 @@ def _finished(folder: Path, path: Path, key: str) -> dict[str, Any] | None:
     row = content.get("row") if isinstance(content, dict) else None
     if not isinstance(row, dict) or content.get("key") != key:
         return None
-    needed = [row[k] for k in ("mesh", "picture") if row.get(k)]
+    needed = [row[k] for k in ("mesh", "record", "picture") if row.get(k)]
     return row if all((folder / name).is_file() for name in needed) else None
 
 
@@ -163,14 +169,22 @@ def _one(path: str, key: str) -> dict[str, Any]:
         given = None
         if options["use_landmarks"] and (found := find_landmark_file(source)) is not None:
             given = read_landmark_file(found)
-        done = register(scan, model, given, unit=options["unit"], settings=options["settings"])
+        done = register(scan, model, given, unit=options["unit"], scale=options["scale"], settings=options["settings"])
         row |= {"verdict": done.verdict, "reasons": "; ".join(done.reasons), "notes": "; ".join(done.notes)}
-        row |= {"unit": done.unit, "seconds": done.seconds}
+        row |= {"unit": done.unit, "seconds": done.seconds, "scope": done.scope}
+        row |= {state: ", ".join(n for n, p in done.parts.items() if p.state == state) for state in UNSURE}
+        if done.cap is not None:
+            row["cap"] = "worn" if done.cap.worn else "bare"
         row |= {k: float(v) if np.isfinite(v) else None for k, v in done.measures.items()}
         if done.mesh is not None and done.transform is not None and done.latent is not None:
             row["mesh"] = f"{source.stem}.ply"
             done.mesh.export(folder / row["mesh"])
+            row["record"] = f"{source.stem}.npz"
+            done.save(folder / row["record"])
             record = {
+                "because": [asdict(reason) for reason in done.because],
+                "parts": {name: _plain(asdict(part)) for name, part in done.parts.items()},
+                "cap": None if done.cap is None else _plain(asdict(done.cap)),
                 "transform": done.transform.matrix.tolist(),
                 "latent": np.asarray(done.latent, float).tolist(),
                 "support": np.flatnonzero(done.support).tolist(),  # type: ignore[arg-type]
@@ -186,6 +200,11 @@ def _one(path: str, key: str) -> dict[str, Any]:
         row["verdict"], row["reasons"] = "failed", words
     write_json(folder / f"{source.stem}.json", {"key": key, "row": row, **record})
     return row
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with None for what is no number, which JSON does not know."""
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
 
 
 def _parallel(left, jobs, state, workers: int, took) -> None:

@@ -2,7 +2,8 @@
 
 The head is fitted bare first. Then once more for a few steps with cloth allowed, which believes less what lies
 outside the skin: on a capped head the fit sinks below the cloth, and most of the cranium stands out of it; on a bare
-one the skin stays. A bare head of a shape that the model does not know stands out too, but smoothly: cloth ends in an edge.
+one the skin stays. A bare head of a shape that the model does not know stands out too, but smoothly: cloth ends in an
+edge.
 """
 
 from dataclasses import dataclass

@@ -13,8 +13,6 @@ from inface.mesh import Mesh
 from inface.registration.cloud import Cloud, open_border, point_cloud, surface_cloud
 from inface.transforms import Similarity
 
-# millimetres in one unit
-UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 FEWEST = 100  # points; fewer are no scan of a head
 DENSE = 250000  # meshes with more vertices are thinned before anything else is done with them
 HASH = np.array([1, 0x9E3779B97F4A7C15 % 2**62, 0xC2B2AE3D27D4EB4F % 2**62])  # of a cell's three numbers

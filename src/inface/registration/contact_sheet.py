@@ -86,13 +86,18 @@ def write_contact_sheet(path: str | Path, rows: Sequence[Mapping[str, Any]], tit
     for row in sorted(rows, key=doubt):
         name, verdict = html.escape(row["name"]), html.escape(row["verdict"])
         image = f'<img loading=lazy src="{html.escape(row["picture"])}" alt="{name}">' if row.get("picture") else ""
+        shown = "; ".join(
+            f"{word}: {html.escape(str(row[key]))}"
+            for key, word in (("scope", "shows"), ("cap", "cap"), ("extrapolated", "guessed"), ("doubtful", "in doubt"))
+            if row.get(key)
+        )
         numbers = ", ".join(
             f"{key} {row[key]:.2f}"
-            for key in ("score", "explained", "worst_part", "mean_distance")
+            for key in ("score", "likeness", "worst_part", "mean_distance")
             if isinstance(row.get(key), float)
         )
         parts.append(
             f"<figure>{image}<figcaption><b>{name}</b> <b class={verdict}>{verdict}</b> "
-            f"{html.escape(row.get('reasons') or '')} <span class=n>{numbers}</span></figcaption></figure>"
+            f"{html.escape(row.get('reasons') or '')} <span class=n>{shown} ({numbers})</span></figcaption></figure>"
         )
     write_text(path, "\n".join(parts) + "\n")

@@ -1,14 +1,16 @@
 """Fits of one scan: from a pose coarsely, with all modes, with all points; and how much is to be doubted of each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
-from inface.registration.likeness import Likeness, Looks
+from inface.geometry.rotations import from_vectors
+from inface.registration.features import BendMap, blocks_of, find_features
+from inface.registration.likeness import USUAL, Likeness, Looks
 from inface.registration.model_fit import ModelFit, Schedule, Start, Weighing, fit_model
-from inface.registration.pose import Pose, angle_between, rotation_of
+from inface.registration.pose import Pose, angle_between
 from inface.registration.prior import ShapePrior
 from inface.registration.quality import Quality, measure_quality
 from inface.registration.target import Target
@@ -17,22 +19,31 @@ QUICK: Schedule = ((10, 30.0, 3), (40, 15.0, 2))
 WIDE: Schedule = ((None, 30.0, 6), (None, 20.0, 5))
 CLOSE: Schedule = ((None, 10.0, 3), (None, 5.0, 3))
 NODDED: Schedule = ((40, 15.0, 3), (None, 10.0, 3), (None, 5.0, 3))
+MATCHED: Schedule = ((None, 10.0, 3), (None, 5.0, 2))
 FINAL: Schedule = ((None, 5.0, 6), (None, 3.0, 4))
 FEW, ALL = 1200, 10000  # vertices that look for the scan in early and in final fits
 GAPES = (-9.0, 0.0, 9.0)  # how far the mouth is opened at the starts of the refit, standard deviations
 UNLIKELY = 0.02  # what a shape one standard deviation out in every mode costs, in units of the score
 UNLIKE = 0.3  # what a face that bends nowhere like the scan costs, in units of the score
+FEATURES = 4  # fewer places of features draw nothing
+FEATURE_NOISE, FEATURE_DOUBT = 0.7, 10.0  # mm: how far their places are believed
 OTHER = 35.0  # degrees between two poses that look at different things: less is one head, nodding
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A fit, how well it explains the scan, and how alike the faces of both bend (None: not looked at)."""
+    """A fit and how well it explains the scan.
+
+    Attributes:
+        look: how alike the faces of both bend; None: not looked at.
+        features: vertex id -> place on the scan (working frame) that drew the fit.
+    """
 
     target: Target
     fit: ModelFit
     quality: Quality
     look: Likeness | None = None
+    features: Mapping[int, FloatArray] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -106,16 +117,39 @@ class Fitter:
     def nodded(self, candidate: Candidate, degrees: float) -> Candidate:
         """A fit with all modes from a pose nodded about the head's middle: a face that slid lies one nod away."""
         fit = candidate.fit
-        turn = fit.pose.rotation @ rotation_of(np.array([np.radians(degrees), 0.0, 0.0]))
+        turn = fit.pose.rotation @ from_vectors(np.array([np.radians(degrees), 0.0, 0.0]))
         middle = self.prior.mean[self.prior.usable].mean(0)
         scale = fit.pose.scale
         start = Pose(turn, fit.pose.apply(middle) - scale * (turn @ middle), scale)
         return self.look(candidate.target, self.fit(candidate.target, Start(start, fit.b, fit.inflation), NODDED))
 
+    def matched(self, candidate: Candidate, reaches: Sequence[float]) -> Candidate:
+        """Fits drawn to where the features of the face lie on the scan, with features found anew after the last.
+
+        `reaches`: mm on a usual head that are looked about, fit by fit.
+        """
+        unit, blocks = self.prior.size / USUAL, blocks_of(self.prior)
+        looks = Looks(self.prior, candidate.target)
+        bend_map = BendMap(looks)
+        for reach in reaches:
+            found = find_features(bend_map, looks, candidate.fit.vertices, blocks, reach * unit)
+            if len(found) < FEATURES:
+                return candidate
+            fit = self._drawn(found).fit(candidate.target, candidate.fit.start(), MATCHED)
+            candidate = replace(self.look(candidate.target, fit), features=found)
+        found = find_features(bend_map, looks, candidate.fit.vertices, blocks, reaches[-1] * unit)
+        return replace(candidate, features=found)
+
+    def _drawn(self, features: Mapping[int, FloatArray]) -> "Fitter":
+        """The same with features of the face as landmarks; those that the user gave go before."""
+        weighing = replace(self.weighing, landmark_noise=FEATURE_NOISE, landmark_doubt=FEATURE_DOUBT)
+        return replace(self, landmarks={**features, **self.landmarks}, weighing=weighing)
+
     def final_fit(self, candidate: Candidate) -> Candidate:
         """All modes and all points."""
         near = candidate if candidate.whole else self.refit(candidate)
-        return self.look(near.target, self.fit(near.target, near.fit.start(), FINAL, ALL))
+        done = self.look(near.target, self.fit(near.target, near.fit.start(), FINAL, ALL))
+        return replace(done, features=near.features)
 
     def second_fit(self, candidate: Candidate) -> Candidate:
         """For one that is off in a part of the face: from the shape found, right elsewhere, reach far."""

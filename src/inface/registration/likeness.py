@@ -7,6 +7,7 @@ at the nearest points.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -79,7 +80,6 @@ class Looks:
         `shift (3,)`: look at the scan this far away from each vertex.
         """
         prior, target = self.prior, self.target
-        radius = radius * prior.size / USUAL
         ids = ids[(prior.usable & ~prior.border)[ids]]
         if len(ids) < FEWEST:
             return Likeness(np.nan, 0.0)
@@ -89,19 +89,29 @@ class Looks:
         _, near, hit = nearest(target.tree, vertices[ids] + shift, 0.05 * prior.size)
         ok = hit & (np.einsum("ij,ij->i", target.normals[near], normals[ids]) > 0.3)
         if self._edge is not None:
-            ok &= nearest(self._edge, target.points[near])[0] > 0.4 * radius
+            ok &= nearest(self._edge, target.points[near])[0] > 0.4 * radius * prior.size / USUAL
         shown = float(ok.mean())
         if ok.sum() < FEWEST:
             return Likeness(np.nan, shown)
         ids, near = ids[ok], near[ok]
-        usable = prior.usable
+        mm = radius * prior.size / USUAL
+        mine = self.model_bends(vertices, ids, normals, mm)
+        theirs = self.bends(target.points[near], target.normals[near], mm)
+        return _compare(mine, theirs, prior.area[ids], shown)
+
+    def bends(self, places: FloatArray, normals: FloatArray, radius: float) -> FloatArray:
+        """Bends of the scan at places of it `(n, 3)` with unit normals; `radius` in mm of the working frame."""
+        return bends(self._tree, self._normals, self._weights, places, normals, radius)
+
+    def model_bends(self, vertices: FloatArray, ids: IntArray, normals: FloatArray, radius: float) -> FloatArray:
+        """Bends of the surface `vertices (V, 3)` at `ids`; `radius` in mm of the working frame."""
+        prior = self.prior
         close = np.zeros(len(vertices), bool)  # what may lie within the radius
         low, high = vertices[ids].min(0) - radius, vertices[ids].max(0) + radius
+        usable = prior.usable
         close[usable] = ((vertices[usable] >= low) & (vertices[usable] <= high)).all(1)
-        own = cKDTree(vertices[close])
-        mine = bends(own, normals[close], prior.area[close], vertices[ids], normals[ids], radius)
-        theirs = bends(self._tree, self._normals, self._weights, target.points[near], target.normals[near], radius)
-        return _compare(mine, theirs, prior.area[ids], shown)
+        tree = cKDTree(vertices[close])
+        return bends(tree, normals[close], prior.area[close], vertices[ids], normals[ids], radius)
 
 
 def bends(tree: cKDTree, normals, weights, places: FloatArray, place_normals: FloatArray, radius: float) -> FloatArray:
@@ -109,7 +119,7 @@ def bends(tree: cKDTree, normals, weights, places: FloatArray, place_normals: Fl
     near = tree.query_ball_point(places, radius)
     count = np.fromiter(map(len, near), int, len(near))
     row = np.repeat(np.arange(len(places)), count)
-    ids = np.fromiter((i for part in near for i in part), int, int(count.sum()))
+    ids = np.fromiter(chain.from_iterable(near), int, int(count.sum()))
     facing = np.einsum("ij,ij->i", normals[ids], place_normals[row]) > 0
     row, ids = row[facing], ids[facing]
     height = np.einsum("ij,ij->i", tree.data[ids] - places[row], place_normals[row])

@@ -20,7 +20,8 @@ from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import ConvergenceError
 from inface.geometry.adjacency import vertex_normals
 from inface.geometry.proximity import nearest
-from inface.registration.pose import Pose, rotation_of
+from inface.geometry.rotations import from_vectors
+from inface.registration.pose import Pose
 from inface.registration.prior import ShapePrior
 from inface.registration.target import Target
 
@@ -28,10 +29,11 @@ OUTSIDE = 1.8  # Tukey's constant for scan points outside the model; 4.685 insid
 # rows of (number of modes or None for all, reach in mm, Gauss-Newton steps)
 Schedule = tuple[tuple[int | None, float, int], ...]
 SCHEDULE: Schedule = ((10, 30.0, 3), (40, 15.0, 3), (None, 10.0, 4), (None, 5.0, 4))
+WIDEST = 0.3  # the largest spread of the distances that is believed, of the reach
 BOUND = 2.5  # standard deviations beyond which a mode costs `STEEP` times as much more
 STEEP = 10.0
 MOST = 100.0  # the largest inflation
-SIZE_SPREAD = 0.25  # standard deviation of the logarithm of a free size
+SIZE_SPREAD = 0.05  # standard deviation of the logarithm of a free size
 FIELD = 12.0  # mm, correlation length at which the misfit is told
 
 
@@ -43,6 +45,7 @@ class Weighing:
         noise: least standard deviation of a plane distance, mm.
         correlation: neighbouring distances are alike; each counts as one of `correlation`.
         landmark_noise: standard deviation of a landmark, mm.
+        landmark_doubt: mm off at which a landmark is believed half; None: three times its noise.
         plausible: by how many of its standard deviations the mean square of the latent may exceed 1 before the
             variance of the distances is raised; None: it never is, and no mode is bounded.
         free_size: the size is fitted beside the model's modes, for faces of another age than the model's.
@@ -51,6 +54,7 @@ class Weighing:
     noise: float = 0.4
     correlation: float = 2.5
     landmark_noise: float = 2.0
+    landmark_doubt: float | None = None
     plausible: float | None = 2.5
     free_size: bool = False
 
@@ -147,7 +151,7 @@ def fit_model(
             rows = matcher.rows(state, shape, reach, noise)
             precision = rows.weight / (weighing.correlation * state.inflation**0.5 * matcher.crowd * rows.sigma**2)
             if landmarks:
-                rows, precision = _with_landmarks(rows, precision, state, shape, landmarks, weighing.landmark_noise)
+                rows, precision = _with_landmarks(rows, precision, state, shape, landmarks, weighing)
             state.step(rows, precision, shape, weighing)
     return state.result(matcher, weighing)
 
@@ -223,7 +227,7 @@ class _State:
             change = np.clip((self.b @ self.b / k) / likely, 0.7, 2.5)
             self.inflation = float(np.clip(self.inflation * change, 1.0, MOST))
         # the rotation is about the origin of the model's frame, so the translation only shifts
-        turn = rotation_of(step[:3] * min(1.0, 0.5 / max(float(np.linalg.norm(step[:3])), 1e-12)))
+        turn = from_vectors(step[:3] * min(1.0, 0.5 / max(float(np.linalg.norm(step[:3])), 1e-12)))
         self.rotation = turn @ self.rotation
         self.translation = self.translation + step[3:6]
         if weighing.free_size:
@@ -307,7 +311,7 @@ class _Matcher:
         residual = np.einsum("ij,ij->i", n, q - placed[ids])
         sigma = noise
         if len(residual):
-            sigma = max(noise, 1.4826 * float(np.median(np.abs(residual))))
+            sigma = max(noise, min(WIDEST * reach, 1.4826 * float(np.median(np.abs(residual)))))
         # cloth and hair lie outside the skin, so what is outside is believed less than what is inside
         width = np.where((residual > 0) & prior.clothed[ids], OUTSIDE, 4.685) * sigma
         return _Rows(ids, n, residual, w * _tukey(d / (1.5 * reach)) * _tukey(residual / width), sigma)
@@ -317,12 +321,13 @@ def _tukey(x: FloatArray) -> FloatArray:
     return np.clip(1 - x * x, 0, None) ** 2
 
 
-def _with_landmarks(rows: _Rows, precision, state: _State, shape, landmarks, noise: float):
+def _with_landmarks(rows: _Rows, precision, state: _State, shape, landmarks, weighing: Weighing):
     """Three more rows a landmark, along the axes, weighted down (Cauchy) when far off; and their precisions."""
     ids = np.fromiter(landmarks, int)
     wanted = np.array([landmarks[i] for i in ids])
     off = wanted - (state.scale * (shape[ids] @ state.rotation.T) + state.translation)
-    weight = 1 / (noise**2 * (1 + (off**2).sum(1) / (3 * noise) ** 2))
+    noise = weighing.landmark_noise
+    weight = 1 / (noise**2 * (1 + (off**2).sum(1) / (weighing.landmark_doubt or 3 * noise) ** 2))
     more = (np.repeat(ids, 3), np.tile(np.eye(3), (len(ids), 1)), off.ravel(), np.repeat(weight, 3))
     old = (rows.ids, rows.normals, rows.residual, precision)
     all_ids, normals, residual, told = (np.concatenate(pair) for pair in zip(old, more, strict=True))

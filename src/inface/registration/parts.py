@@ -1,13 +1,13 @@
 """The parts of the head looked at one by one: which the scan shows, which are the model's guess, which are in doubt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.registration.likeness import Looks
+from inface.registration.likeness import Likeness, Looks
 from inface.registration.prior import ShapePrior
 from inface.registration.quality import Quality
 
@@ -16,8 +16,8 @@ State = Literal["seen", "extrapolated", "doubtful"]
 PARTS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "eyes": (("lids", "brows"), 10.0),
     "nose": (("nose",), 14.0),
-    "mouth": (("lips",), 14.0),
-    "chin": (("chin",), 14.0),
+    "mouth": (("lips", "chin"), 14.0),
+    "chin": (("chin",), 0.0),
     "cheeks": (("cheeks",), 14.0),
     "left ear": (("ear_l",), 10.0),
     "right ear": (("ear_r",), 10.0),
@@ -25,7 +25,8 @@ PARTS: Mapping[str, tuple[tuple[str, ...], float]] = {
     "vault": (("scalp",), 0.0),
     "neck": (("neck",), 0.0),
 }
-MOUTH = ("mouth", "chin", "nose", "cheeks")  # where a missed expression shows
+MOUTH = ("mouth", "nose", "cheeks")  # where a missed expression shows
+EARS = ("left ear", "right ear")
 LEAST = 0.3  # share of a part that must be shown
 
 
@@ -56,14 +57,14 @@ class PartLimits:
     Attributes:
         off: mm beyond which a part with a likeness below `alike` is in doubt.
         like: likeness below which it is in doubt however near it lies.
-        far: mm beyond which it is in doubt however alike it is.
+        far: mm beyond which it is in doubt however alike it is; twice as far for ears, which no model has all of.
         blur: relief below which the scan shows nothing of it.
     """
 
     off: float = 0.8
     alike: float = 0.7
     like: float = 0.5
-    far: float = 4.0
+    far: float = 2.5
     blur: float = 0.3
 
 
@@ -84,7 +85,8 @@ def look_at_parts(
         shown = float(area @ quality.support[ids] / max(area.sum(), 1e-12))
         if radius:
             look = looks.at(vertices, ids, radius, 400)
-            state = _state(off, look.value, min(look.shown, float(there.mean())), look.relief, limits)
+            allowed = replace(limits, far=2 * limits.far) if name in EARS else limits
+            state = _state(off, look, float(there.mean()), allowed)
             found[name] = Part(state, shown, off, look.value, look.relief)
         else:
             state = "extrapolated" if shown < LEAST else "doubtful" if off > limits.far else "seen"
@@ -92,10 +94,10 @@ def look_at_parts(
     return found
 
 
-def _state(off: float, like: float, shown: float, relief: float, limits: PartLimits) -> State:
-    if shown < LEAST or np.isnan(like) or relief < limits.blur:
+def _state(off: float, look: Likeness, there: float, limits: PartLimits) -> State:
+    if min(look.shown, there) < LEAST or np.isnan(look.value) or look.relief < limits.blur:
         return "extrapolated"
-    if like < limits.like or (off > limits.off and like < limits.alike) or off > limits.far:
+    if look.value < limits.like or (off > limits.off and look.value < limits.alike) or off > limits.far:
         return "doubtful"
     return "seen"
 

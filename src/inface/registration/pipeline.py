@@ -14,7 +14,7 @@ from inface.geometry.proximity import SurfaceIndex, nearest
 from inface.mesh import Mesh
 from inface.reasons import Reason
 from inface.registration.cap import Cap, look_for_cap, told
-from inface.registration.clean import UNITS, CleanScan, clean, extent
+from inface.registration.clean import CleanScan, clean, extent
 from inface.registration.fits import Candidate, Fitter
 from inface.registration.landmark_check import collect, pull
 from inface.registration.likeness import Looks
@@ -25,10 +25,19 @@ from inface.registration.quality import Quality, measure_quality
 from inface.registration.refine import HARD, Anchors, Curve, Elastic, refine
 from inface.registration.result import Registration, Stage
 from inface.registration.scope import Scope, scope_of
-from inface.registration.search import Found, Request, find_candidates, separate_candidates, separation, units_that_fit
+from inface.registration.search import (
+    Found,
+    Request,
+    find_candidates,
+    match_features,
+    separate_candidates,
+    separation,
+    units_that_fit,
+)  # fmt: skip
 from inface.registration.settings import Settings
 from inface.registration.verdict import Evidence, judge
-from inface.transforms import Similarity
+from inface.transforms import Similarity, procrustes
+from inface.units import MM_PER_UNIT
 
 HOPELESS = 0.6  # score beyond which nobody will look at exact distances
 PULL_REACH = 0.04  # of the model's size: how far about a landmark the skin follows it
@@ -92,8 +101,8 @@ def register(
     settings = settings if scope is None else replace(settings, scope=scope)
     if on_failure not in ("record", "raise"):
         raise ValueError(f"on_failure: expected 'record' or 'raise', got '{on_failure}'")
-    if unit is not None and unit not in UNITS:
-        raise ValueError(f"unit: expected one of {', '.join(UNITS)}, got '{unit}'")
+    if unit is not None and unit not in MM_PER_UNIT:
+        raise ValueError(f"unit: expected one of {', '.join(MM_PER_UNIT)}, got '{unit}'")
     if scale is not None and (unit is not None or not 0 < scale < np.inf):
         raise ValueError(f"scale: expected millimetres in one unit of the scan, and then no unit; got {scale}, {unit}")
     if isinstance(model, str):
@@ -196,13 +205,13 @@ class _Run:
         """Unit -> mm in one, of the units in which the scan may be a head; or why it is none in any."""
         asked, cloud = self.asked, cleaned.cloud
         if asked.start is not None and asked.unit is None and asked.scale is None:
-            return dict(UNITS)
+            return dict(MM_PER_UNIT)
         radius, across = rms_radius(cloud.points, cloud.weights), extent(cleaned.vertices)
         if asked.unit is None and asked.scale is None:
             found = units_that_fit(radius, self.prior.radius)
             words = f"{across:.3g} units across: no head in mm, cm, m or inch; give unit= or scale="
             return found or Reason("unit", words, across)
-        scale = UNITS[asked.unit] if asked.unit is not None else float(asked.scale or 1.0)
+        scale = MM_PER_UNIT[asked.unit] if asked.unit is not None else float(asked.scale or 1.0)
         if 1 / 5 < radius * scale / self.prior.radius < 5:
             return {asked.unit or "": scale}
         words = (
@@ -233,14 +242,15 @@ class _Run:
         checked, settings, given = found.checked, self.settings, self.settings.cap
         if settings.use_landmarks_in_fit and checked.points:
             fitter, clothed = (replace(f, landmarks=checked.points) for f in (fitter, clothed))
-        if found.mask:
-            fitter, clothed = fitter.freed(), clothed.freed()
         candidates, gap = found.candidates, found.gap
         searched = self.asked.start is None and checked.pose is None
         if searched:
             candidates = separate_candidates(fitter, candidates, found.mask)
             gap = separation(candidates)
         best = candidates[0]
+        if found.mask and searched:
+            best = match_features(fitter, best)
+            fitter = fitter.freed() if best.features else fitter
         if given is not None or self.prior.patch or found.mask:
             cap = told(given) if given is not None else Cap(False, False, "a face alone wears no cap")
             return _Choice(fitter, best, gap, cap)
@@ -334,7 +344,8 @@ class _Run:
         return Evidence(
             out.quality, fit.sigma, fit.mean_square, float(np.abs(fit.b).max(initial=0)), out.choice.gap,
             best.likeness, out.parts, scope_of(prior, out.quality, out.found.mask), self.settings.scope,
-            1 / best.size, slip, prior.patch, [Reason("landmarks", words) for words in out.found.checked.doubts],
+            _size(prior, best, out.moved), slip, prior.patch,
+            [Reason("landmarks", words) for words in out.found.checked.doubts],
         )  # fmt: skip
 
 
@@ -349,6 +360,14 @@ class _Outcome:
     parts: dict[str, Part]
     moved: FloatArray
     quality: Quality
+
+
+def _size(prior: ShapePrior, best: Candidate, moved: FloatArray) -> float:
+    """How many times as large as the model's mean face the scan's is; 1 for a scan whose size was never in question."""
+    if best.target.enlarged == 1 and best.fit.pose.scale == 1:
+        return 1.0
+    front = prior.face_front
+    return procrustes(prior.mean[front], moved[front] / best.target.enlarged, scale=True).scale
 
 
 def worst(parts: Mapping[str, Part]) -> float:

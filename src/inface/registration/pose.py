@@ -12,6 +12,7 @@ from scipy.spatial import cKDTree
 from inface._validate import BoolArray, FloatArray
 from inface.geometry.adjacency import vertex_normals
 from inface.geometry.proximity import nearest
+from inface.geometry.rotations import from_quaternions, from_vectors
 from inface.registration.prior import ShapePrior
 from inface.registration.target import Target
 from inface.transforms import procrustes
@@ -44,29 +45,9 @@ def even_rotations(count: int) -> FloatArray:
     s = np.arange(count) + 0.5
     r, big_r = np.sqrt(s / count), np.sqrt(1 - s / count)
     alpha, beta = 2 * np.pi * s / phi, 2 * np.pi * s / psi
-    return quaternion_matrices(
+    return from_quaternions(
         np.stack([r * np.sin(alpha), r * np.cos(alpha), big_r * np.sin(beta), big_r * np.cos(beta)], 1)
     )
-
-
-def quaternion_matrices(q: FloatArray) -> FloatArray:
-    """Rotation matrices `(..., 3, 3)` of unit quaternions `(..., 4)` (x, y, z, w)."""
-    x, y, z, w = np.moveaxis(q, -1, 0)
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        -2,
-    )
-
-
-def rotation_of(vectors: FloatArray) -> FloatArray:
-    """Rotation matrices `(..., 3, 3)` of rotation vectors `(..., 3)`."""
-    half = 0.5 * np.linalg.norm(vectors, axis=-1, keepdims=True)
-    # np.sinc(x) is sin(pi x) / (pi x)
-    return quaternion_matrices(np.concatenate([0.5 * vectors * np.sinc(half / np.pi), np.cos(half)], -1))
 
 
 def angle_between(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -169,9 +150,9 @@ def facing_rotations(front: FloatArray, rolls: int = 24, tilt: float = 22.0) -> 
     x = np.cross([0.0, 1.0, 0.0] if abs(z[1]) < 0.9 else [1.0, 0.0, 0.0], z)
     x /= np.linalg.norm(x)
     base = np.stack([x, np.cross(z, x), z], 1)
-    roll = rotation_of(np.stack([np.zeros(rolls), np.zeros(rolls), 2 * np.pi * np.arange(rolls) / rolls], 1))
+    roll = from_vectors(np.stack([np.zeros(rolls), np.zeros(rolls), 2 * np.pi * np.arange(rolls) / rolls], 1))
     a = np.radians(tilt)
-    tilts = rotation_of(np.array([[0, 0, 0], [a, 0, 0], [-a, 0, 0], [0, a, 0], [0, -a, 0.0]]))
+    tilts = from_vectors(np.array([[0, 0, 0], [a, 0, 0], [-a, 0, 0], [0, a, 0], [0, -a, 0.0]]))
     return np.concatenate([base @ roll @ t for t in tilts])
 
 
@@ -285,7 +266,7 @@ def _icp(source, source_normals, fixed: _Fixed, batch, steps: _Steps):
         delta = np.linalg.solve(normal_matrix, right[..., None])[..., 0]
         angle = np.linalg.norm(delta[:, :3], axis=1)
         delta[:, :3] *= np.minimum(1, 0.5 / np.maximum(angle, 1e-12))[:, None]
-        turn = rotation_of(delta[:, :3])
+        turn = from_vectors(delta[:, :3])
         factor = np.ones(len(y))
         if steps.with_scale:
             factor = np.clip(scale * (1 + np.clip(delta[:, 6], -0.1, 0.1)), 0.7, 1.4) / scale

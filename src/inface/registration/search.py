@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.registration.clean import UNITS, CleanScan
+from inface.registration.clean import CleanScan
 from inface.registration.fits import Candidate, Fitter
 from inface.registration.landmark_check import CheckedLandmarks, check_landmarks
 from inface.registration.pose import Pose, Search, distinct, even_rotations, facing_rotations, find_poses
 from inface.registration.target import Target
 from inface.transforms import Similarity
+from inface.units import MM_PER_UNIT
 
 DOUBTFUL = 0.2  # score of the best coarse fit beyond which the search for the pose is repeated, wider
 LIKELY = 0.06  # poses whose coarse fits differ by less than this in score are told apart by better fits
@@ -19,7 +20,9 @@ MASK = 0.42  # resultant of the scan's normals beyond which it is the mask of a 
 NODS = (-30.0, -18.0, 18.0, 30.0)  # degrees
 SURE = 0.85  # likeness beyond which no face has slid
 CLEARLY = 0.003  # a nod must lower the doubt by this much
-SIZES = (0.85, 0.72, 0.62)  # of an adult's face for an infant's model
+REACHES = (20.0, 12.0)  # mm about which the features of a mask are looked for
+SIZES = (0.72,)  # of an adult's face for an infant's model
+UNLIKER = 0.1  # likeness that may be lost for features in their places
 BETTER = 0.02  # another size must lower the doubt by this much
 
 
@@ -156,9 +159,15 @@ def separate_candidates(fitter: Fitter, found: Sequence[Candidate], mask: bool =
     better = _apart(sorted((fitter.refit(c) for c in close + far), key=lambda c: c.doubt), centre)
     if mask:
         better[0] = resized(fitter, better[0])
-    if not fitter.prior.patch:
+    elif not fitter.prior.patch:
         better[0] = _unslipped(fitter, better[0])
     return better
+
+
+def match_features(fitter: Fitter, candidate: Candidate) -> Candidate:
+    """The mask of a face laid where its features are, its size free; as it was where that finds no better face."""
+    other = fitter.freed().matched(candidate, REACHES)
+    return other if other.likeness > candidate.likeness - UNLIKER else candidate
 
 
 def separation(candidates: Sequence[Candidate]) -> float | None:
@@ -197,9 +206,9 @@ def units_that_fit(radius: float, model_radius: float) -> dict[str, float]:
     Shoulders make a scan larger and a bare face makes it smaller, so all within a factor of 2.3 of the likeliest are
     kept; none at all when even that is 2.6 times smaller or 3.2 times larger than the model's.
     """
-    ratio = {name: radius * mm / model_radius for name, mm in UNITS.items()}
+    ratio = {name: radius * mm / model_radius for name, mm in MM_PER_UNIT.items()}
     ranked = sorted(ratio, key=lambda name: abs(np.log(ratio[name])))
     if not 1 / 2.6 < ratio[ranked[0]] < 3.2:
         return {}
     kept = [ranked[0]] + [name for name in ranked[1:] if abs(np.log(ratio[name])) < np.log(2.3)]
-    return {name: UNITS[name] for name in kept}
+    return {name: MM_PER_UNIT[name] for name in kept}
