@@ -20,6 +20,7 @@ from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.controls import spread_points
 from inface.synthetic.growth import ANCHOR_AGES, Growth
 from inface.synthetic.targets import MEASURES
+from inface.synthetic.warp import each_product
 
 # Correlations of the measures come from common factors: factor -> loading of each measure. Working values, unverified:
 # they give correlations of 0.3 to 0.5 between overall sizes and 0.5 to 0.7 within a group.
@@ -74,6 +75,11 @@ class Variation:
         skew: amplitude in mm of the vault's natural skew (the left half forward, the right half back, or the reverse).
         shift: what ALL children have beside the usual mean: (landmark, mm outward, radius in mm) each, a smooth bump at
             the landmark of the template. With it the drawn measures are no longer met.
+
+    Examples:
+        >>> from inface.synthetic import Variation
+        >>> Variation(asymmetry=0.0, skew=0.0).skew  # children whose left half mirrors their right
+        0.0
     """
 
     measures: float = 1.0
@@ -225,7 +231,7 @@ class Identity:
 
     def scores(self, identity: FloatArray) -> FloatArray:
         """Standardised measures `(N, M)` of identity vectors `(N, K)`."""
-        return self.variation.measures * identity[:, : self.loadings.shape[1]] @ self.loadings.T
+        return self.variation.measures * each_product(identity[:, : self.loadings.shape[1]], self.loadings.T)
 
     def wanted(self, identity: FloatArray, age: FloatArray, sex: np.ndarray, mean: FloatArray) -> FloatArray:
         """Target measures `(N, M)`: the mean head's `mean (N, M)` and the drawn deviations at that age."""
@@ -262,7 +268,8 @@ class Identity:
         out = np.empty((len(age), gains.shape[1]))
         for k in np.unique(low):
             one = low == k
-            out[one] = (change[one] * (1 - part[one])) @ gains[k].T + (change[one] * part[one]) @ gains[k + 1].T
+            before, after = change[one] * (1 - part[one]), change[one] * part[one]
+            out[one] = each_product(before, gains[k].T) + each_product(after, gains[k + 1].T)
         return out.reshape(len(age), -1, 3)
 
     @cached_property
