@@ -38,6 +38,7 @@ Progress = Callable[[int, int, Mapping[str, Any]], None]
 _WORKER: dict[str, Any] = {}
 
 
+# options: the public call for a folder; each keyword is a choice of the user's
 def register_folder(
     scans: Sequence[str | Path],
     out: str | Path,

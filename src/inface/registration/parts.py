@@ -61,11 +61,11 @@ class PartLimits:
         blur: relief below which the scan shows nothing of it.
     """
 
-    off: float = 0.8
-    alike: float = 0.7
-    like: float = 0.5
-    far: float = 2.5
-    blur: float = 0.3
+    off: float
+    alike: float
+    like: float
+    far: float
+    blur: float
 
 
 def look_at_parts(

@@ -44,7 +44,8 @@ class Registration:
 
     Attributes:
         verdict: "ok", "partial" (parts are the model's guess, or something is odd) or "failed" (do not use).
-        because: why not "ok", each with a kind, a value and a limit for programs; empty when ok.
+        reasons: why not "ok", in words; empty when ok.
+        because: the same for programs, each with a kind, a value and a limit.
         mesh: the model's topology on the scan, in the scan's frame and unit; None when nothing could be fitted.
         model_mesh: the same in the model's frame, millimetres; what `model.encode` reads.
         latent: `(K,)` of the model fit (before the free refinement), in the model's own units.
@@ -71,20 +72,13 @@ class Registration:
     """
 
     verdict: Verdict
-    because: tuple[Reason, ...] = ()
+    reasons: tuple[str, ...]
     mesh: Mesh | None = None
     model_mesh: Mesh | None = None
     latent: FloatArray | None = None
     fitted: FloatArray | None = None
-    covariance: FloatArray | None = None
-    pose_covariance: FloatArray | None = None
     transform: Similarity | None = None
     unit: str | None = None
-    scope: Scope | None = None
-    parts: Mapping[str, Part] = field(default_factory=dict)
-    cap: Cap | None = None
-    size: float = 1.0
-    misfit: float = np.nan
     support: BoolArray | None = None
     distance: FloatArray | None = None
     vertex_std: FloatArray | None = None
@@ -92,11 +86,14 @@ class Registration:
     measures: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     model_hash: str = ""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why not "ok", in words; empty when ok."""
-        return tuple(str(reason) for reason in self.because)
+    because: tuple[Reason, ...] = ()
+    covariance: FloatArray | None = None
+    pose_covariance: FloatArray | None = None
+    scope: Scope | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    cap: Cap | None = None
+    size: float = 1.0
+    misfit: float = np.nan
 
     @property
     def seconds(self) -> float:
@@ -162,6 +159,7 @@ def _read(path: str | Path) -> Registration:
 
 def _record(told: dict[str, Any], held: dict[str, Any]) -> Registration:
     told["because"] = tuple(Reason(**reason) for reason in told["because"])
+    told["reasons"] = tuple(map(str, told["because"]))
     told["parts"] = {name: Part(**part) for name, part in told["parts"].items()}
     told["cap"] = None if told["cap"] is None else Cap(**told["cap"])
     told["stages"] = tuple(Stage(**(stage | {"notes": tuple(stage["notes"])})) for stage in told["stages"])

@@ -46,10 +46,10 @@ class Settings:
     check_pose: bool = True
     smallest: float = 0.02
     smooth_normals: int = 2
+    limits: Limits = field(default_factory=Limits)
     plausible: float | None = 2.5
     cap: bool | None = None
     scope: Scope | None = None
-    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         if self.scope is not None and self.scope not in SCOPES:

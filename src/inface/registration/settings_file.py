@@ -8,7 +8,6 @@ from typing import Any
 from inface._optional import require
 from inface.codecs.text_files import read_text, write_text
 from inface.errors import FormatError
-from inface.registration.parts import PartLimits
 from inface.registration.settings import Settings
 from inface.registration.verdict import Limits
 
@@ -28,14 +27,12 @@ def read_settings(path: str | Path) -> Settings:
     if not isinstance(content, dict):
         raise FormatError(f"'{path}': expected 'setting: value' lines, got {type(content).__name__}")
     content = {k: v for k, v in content.items() if k not in ("model", "model_hash", "inface")}
-    limits = dict(content.pop("limits", None) or {})
-    parts = PartLimits(**_known(path, limits.pop("parts", None) or {}, PartLimits))
-    limits = _known(path, limits, Limits)
+    limits = _known(path, content.pop("limits", None) or {}, Limits)
     values = _known(path, content, Settings)
     if "levels" in values:
         values["levels"] = tuple((float(a), float(b), int(c)) for a, b, c in values["levels"])
     try:
-        return Settings(**values, limits=Limits(**limits, parts=parts))
+        return Settings(**values, limits=Limits(**limits))
     except ValueError as error:
         raise FormatError(f"'{path}': {error}") from None
 

@@ -1,7 +1,7 @@
 """ok, partial or failed: what speaks against a registration, in words and for a program."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -23,9 +23,15 @@ class Limits:
         score, explained, sigma, gap, coverage: beyond these the registration failed.
         face_coverage: with less of the face shown the rest is invention: partial.
         whole: with less of the whole model shown than this: partial.
+        part: mm that the model's fit (before the refinement, which would hide it) may be off in a part of the face
+            whose bends are little alike; beyond it an expression was missed: partial.
+        mahalanobis, largest: mean square and largest entry of the standardised latent; beyond it the shape is none of
+            the model's: failed.
         likeness, nose: least likeness of the bends of face and nose; below it there is no such face: failed.
-        mean_square, largest: of the standardised latent; beyond it the shape is none of the model's: failed.
-        parts: when a part is in doubt: partial.
+        alike: likeness from which on a part may be farther off than `part`.
+        part_likeness: likeness below which a part is in doubt however near it lies.
+        far: mm beyond which it is in doubt however alike it is.
+        blur: strength of the scan's bends over the fit's below which the scan shows nothing of a part.
     """
 
     score: float = 0.35
@@ -35,11 +41,20 @@ class Limits:
     coverage: float = 0.25
     face_coverage: float = 0.5
     whole: float = 0.35
+    part: float = 0.8
+    mahalanobis: float = 1.8
+    largest: float = 4.5
     likeness: float = 0.55
     nose: float = 0.4
-    mean_square: float = 1.8
-    largest: float = 4.5
-    parts: PartLimits = field(default_factory=PartLimits)
+    alike: float = 0.7
+    part_likeness: float = 0.5
+    far: float = 2.5
+    blur: float = 0.3
+
+    @property
+    def parts(self) -> PartLimits:
+        """What of this is about single parts."""
+        return PartLimits(self.part, self.alike, self.part_likeness, self.far, self.blur)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +127,7 @@ def _shape(e: Evidence, limits: Limits) -> list[Reason]:
     if nose is not None and nose.likeness < limits.nose:
         words = f"there is no nose where the fit has one (likeness {nose.likeness:.2f}, at least {limits.nose:g})"
         found.append(Reason("nose", words, nose.likeness, limits.nose))
-    if e.mean_square > limits.mean_square or e.largest > limits.largest:
+    if e.mean_square > limits.mahalanobis or e.largest > limits.largest:
         words = (
             f"the shape is outside what the model knows (largest entry {e.largest:.1f} standard deviations): "
             "is this model made for this kind of subject?"
