@@ -1,13 +1,13 @@
 """The parts of the head looked at one by one: which the scan shows, which are the model's guess, which are in doubt."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.registration.likeness import Likeness, Looks
+from inface.registration.likeness import Looks
 from inface.registration.prior import ShapePrior
 from inface.registration.quality import Quality
 
@@ -55,7 +55,8 @@ class PartLimits:
     """When a part is in doubt.
 
     Attributes:
-        off: mm beyond which a part with a likeness below `alike` is in doubt.
+        off: mm beyond which mouth, nose and cheeks with a likeness below `alike` are in doubt. Lids and ears of real
+            heads lie farther off and are alike by no more than half when they are right.
         like: likeness below which it is in doubt however near it lies.
         far: mm beyond which it is in doubt however alike it is; twice as far for ears, which no model has all of.
         blur: relief below which the scan shows nothing of it.
@@ -85,8 +86,9 @@ def look_at_parts(
         shown = float(area @ quality.support[ids] / max(area.sum(), 1e-12))
         if radius:
             look = looks.at(vertices, ids, radius, 400)
-            allowed = replace(limits, far=2 * limits.far) if name in EARS else limits
-            state = _state(off, look, float(there.mean()), allowed)
+            state = _state(
+                name, Part("seen", min(look.shown, float(there.mean())), off, look.value, look.relief), limits
+            )
             found[name] = Part(state, shown, off, look.value, look.relief)
         else:
             state = "extrapolated" if shown < LEAST else "doubtful" if off > limits.far else "seen"
@@ -94,12 +96,12 @@ def look_at_parts(
     return found
 
 
-def _state(off: float, look: Likeness, there: float, limits: PartLimits) -> State:
-    if min(look.shown, there) < LEAST or np.isnan(look.value) or look.relief < limits.blur:
+def _state(name: str, part: Part, limits: PartLimits) -> State:
+    if part.shown < LEAST or np.isnan(part.likeness) or part.relief < limits.blur:
         return "extrapolated"
-    if look.value < limits.like or (off > limits.off and look.value < limits.alike) or off > limits.far:
-        return "doubtful"
-    return "seen"
+    missed = name in MOUTH and part.off > limits.off and part.likeness < limits.alike
+    far = limits.far * (2 if name in EARS else 1)
+    return "doubtful" if missed or part.likeness < limits.like or part.off > far else "seen"
 
 
 def doubtful(parts: Mapping[str, Part], among: tuple[str, ...] | None = None) -> list[str]:

@@ -67,7 +67,7 @@ def register(
         ValueError: arguments that make no sense (unknown unit, region, one landmark at two places). A bad scan raises
             nothing: its verdict is "failed".
 
-    Example:
+    Examples:
         >>> from inface.mesh import Mesh
         >>> print(register(Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])))
         failed: the scan has 3 vertices that belong to a triangle; at least 100 are needed

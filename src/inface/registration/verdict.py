@@ -47,7 +47,7 @@ class Limits:
     likeness: float = 0.55
     nose: float = 0.4
     alike: float = 0.7
-    part_likeness: float = 0.5
+    part_likeness: float = 0.4
     far: float = 2.5
     blur: float = 0.3
 
