@@ -31,8 +31,11 @@ VERBS = (
     "demo",
     "synth",
     "train",
+    "train_attributes",
     "evaluate",
     "register",
+    "annotate",
+    "measure",
 )
 
 
