@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
-from inface.codecs.model_formats import CARD_LIMIT, ModelData, ModelFile, contents_hash, inface_h5
+from inface.codecs.model_formats import CARD_LIMIT, ModelData, ModelFile, contents_hash, inface_h5, statismo
+from inface.codecs.model_formats.plain_npz import write_plain
 from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
@@ -292,9 +293,26 @@ class MorphableModel(BlockEdits, Completing):
     def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
         """The same weights with these extras."""
 
-    def save(self, path: str | Path) -> None:
-        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too."""
-        inface_h5.write_data(path, self.data(), self.template.hash)
+    def save(self, path: str | Path, format: str | None = None) -> None:
+        """Write the model atomically: to HDF5 that the INFACE reference opens too, a plain `.npz`, or statismo's HDF5.
+
+        Args:
+            path: of the file.
+            format: "inface", "npz" or "statismo"; None: "npz" for a name that ends so, else "inface".
+
+        Raises:
+            FormatError: an unknown format, or an autoencoder for statismo, which holds PCA models only. What statismo
+                cannot hold (landmarks, regions, colours, the card) is said in a `FileWarning`.
+        """
+        chosen = format or ("npz" if Path(path).suffix.lower() == ".npz" else "inface")
+        if chosen == "npz":
+            write_plain(path, self.data(), self.template.hash)
+        elif chosen == "statismo":
+            statismo.write(path, self.data())
+        elif chosen == "inface":
+            inface_h5.write_data(path, self.data(), self.template.hash)
+        else:
+            raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""

@@ -6,10 +6,10 @@ from typing import Any
 import h5py
 import numpy as np
 import scipy.io
-from inface.codecs.model_formats.data import ModelData
-from inface.codecs.model_formats.h5_tree import open_h5
 
 from inface.codecs.model_formats import blendshapes, statismo
+from inface.codecs.model_formats.data import ModelData
+from inface.codecs.model_formats.h5_tree import open_h5
 from inface.codecs.model_formats.linear import LinearModel, to_model_data
 from inface.codecs.model_formats.plain_npz import is_plain, read_plain
 from inface.errors import FormatError
@@ -117,9 +117,7 @@ def _mat(path: Path) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, value in found.items():
         if isinstance(value, np.ndarray) and value.dtype.names:
-            out |= {
-                n: value[n].item() if value.ndim == 0 else value[n][0] for n in value.dtype.names
-            }
+            out |= {n: value[n].item() if value.ndim == 0 else value[n][0] for n in value.dtype.names}
         elif not name.startswith("__"):
             out[name] = value
     return out

@@ -1,5 +1,6 @@
 """Linear models of others as `ModelData`: unit and frame, an orthonormal basis, two blocks on one decoder."""
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from inface.codecs.model_formats.data import ModelData, NetworkData
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
+from inface.codecs.model_formats.data import ModelData, NetworkData
 from inface.errors import FileWarning, FormatError
 from inface.units import MM_PER_UNIT, mm_per_unit
 
@@ -111,23 +112,20 @@ def orthonormal(modes: Modes) -> tuple[FloatArray, FloatArray]:
 
 
 def _two_blocks(blocks: Mapping[str, Modes], common: Mapping[str, Any]) -> ModelData:
-    """One linear decoder on the joined codes, and encoders that are its least squares."""
+    """One linear decoder on the joined codes, and an encoder that is its least squares."""
     joined = np.concatenate([modes.basis for modes in blocks.values()], 1)
     gram = joined.T @ joined
     inverse = np.linalg.pinv(gram, rcond=1e-10, hermitian=True) @ joined.T
-    ends = np.cumsum([len(modes.std) for modes in blocks.values()])
-    encoders, widths = {}, {}
-    for name, part in zip(blocks, np.split(inverse, ends[:-1]), strict=True):
-        network = NetworkData((np.ascontiguousarray(part),), (np.zeros(len(part)),), 1.0)
-        encoders[name] = lambda network=network: network
-        widths[name] = len(part)
+    ends = np.cumsum([0] + [len(modes.std) for modes in blocks.values()]).tolist()
+    encoder = NetworkData((np.ascontiguousarray(inverse),), (np.zeros(len(inverse)),), 1.0)
     return ModelData(
         "autoencoder",
-        latent_mean=np.zeros(joined.shape[1]),
+        latent_mean=np.zeros(len(inverse)),
         latent_std=np.concatenate([modes.std for modes in blocks.values()]),
         decoder=NetworkData((np.ascontiguousarray(joined),), (np.zeros(len(joined)),), 1.0),
-        encoders=encoders,
-        encoder_widths=widths,
+        encoders={"": lambda: encoder},
+        encoder_widths={"": len(inverse)},
+        blocks={name: slice(*pair) for name, pair in zip(blocks, itertools.pairwise(ends), strict=True)},
         **common,
     )
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from inface.codecs.model_formats.data import ModelData
-from inface.codecs.model_formats.inface_h5 import attributes_of, contents, read_tree
 
 from inface.codecs.files import atomic_write
+from inface.codecs.model_formats.data import ModelData
+from inface.codecs.model_formats.inface_h5 import attributes_of, contents, read_data
 
 
 def is_plain(keys: set[str]) -> bool:
@@ -51,7 +51,27 @@ def read_plain(file: Mapping[str, Any]) -> ModelData:
         for folder in folders:
             place = place.setdefault(folder, {})
         place[last] = value
-    return read_tree(_lists(tree), attributes)
+    return read_data(_Tree(_lists(tree), attributes))  # type: ignore[arg-type]
+
+
+class _Tree(Mapping[str, Any]):
+    """A nested dictionary as `read_data` sees an open HDF5 file."""
+
+    path = Path("the .npz")
+
+    def __init__(self, tree: Mapping[str, Any], attributes: Mapping[str, Any]) -> None:
+        self._tree, self.attributes = tree, attributes
+        self.layout = "pca" if "eigenvalues" in tree else "autoencoder"
+        self.shapes = {name: np.shape(value) for name, value in _flat(tree)}
+
+    def __getitem__(self, key: str) -> Any:
+        return self._tree[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tree)
+
+    def __len__(self) -> int:
+        return len(self._tree)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -14,12 +14,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-from inface.codecs.model_formats.data import ModelData
 
 from inface._validate import FloatArray, IntArray
 from inface.codecs.files import atomic_write
 from inface.codecs.mesh_formats import vtk
 from inface.codecs.mesh_formats.data import unit_colors
+from inface.codecs.model_formats.data import ModelData
 from inface.codecs.model_formats.linear import LinearModel, Modes, triangles_of, vertices_of
 from inface.errors import FileWarning, FormatError
 
