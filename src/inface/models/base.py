@@ -11,8 +11,17 @@ from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
-from inface.codecs.model_formats import CARD_LIMIT, ModelData, ModelFile, contents_hash, inface_h5, statismo
+from inface.codecs.model_formats import (
+    CARD_LIMIT,
+    ModelData,
+    ModelFile,
+    contents_hash,
+    inface_h5,
+    read_model,
+    statismo,
+)
 from inface.codecs.model_formats.plain_npz import write_plain
+from inface.compat import ModelNames
 from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
@@ -25,7 +34,7 @@ from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
 
 
-class MorphableModel(BlockEdits, Completing):
+class MorphableModel(BlockEdits, Completing, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -142,13 +151,21 @@ class MorphableModel(BlockEdits, Completing):
         noise_std: float | None = None,
         align: bool = False,
         check: bool = True,
+        sigma: float = 0,
+        num_components: int | None = None,
     ) -> FloatArray:
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
         `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
+
+        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on codes that are not
+        divided by their spread (`noise_std` is the better way), and how many components are fitted; the code has
+        that length, which `decode` takes.
         """
+        if sigma or num_components is not None:
+            return self.encode_as_published(vertices, unknown_vertex_mask, invert_mask, sigma, num_components)
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
             codes = [
@@ -162,6 +179,17 @@ class MorphableModel(BlockEdits, Completing):
         if came.known is None:
             return self.encode_checked(came.vertices)
         return completion.encode_known(self, came.vertices, came.known, noise_std)
+
+    def encode_as_published(
+        self,
+        vertices: Mesh | ArrayLike,
+        unknown_vertex_mask: ArrayLike | None,
+        invert_mask: bool,
+        sigma: float,
+        num_components: int | None,
+    ) -> FloatArray:
+        """`encode` with the reference's `sigma` and `num_components`; only a PCA model has it."""
+        raise ValueError("sigma, num_components: only PCA models take them, whose components are in order")
 
     @abstractmethod
     def decode(self, latent: ArrayLike) -> FloatArray:
@@ -185,8 +213,19 @@ class MorphableModel(BlockEdits, Completing):
         noise = np.random.default_rng(seed).standard_normal((int(n), len(self.latent)))
         return (self.latent_mean + deviation_factor * self.latent_std * noise).astype(self.dtype)
 
-    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
-        """`n` random meshes; see `sample_latents`."""
+    def sample_meshes(
+        self,
+        n: int | None = None,
+        deviation_factor: float = 1,
+        seed: int | None = None,
+        *,
+        num_samples: int | None = None,
+    ) -> list[Mesh]:
+        """`n` random meshes (the reference's scripts say `num_samples=`); see `sample_latents`."""
+        if (n is None) == (num_samples is None):
+            raise TypeError("sample_meshes: give the number of meshes, once")
+        n = num_samples if n is None else n
+        assert n is not None
         return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
 
     @property
@@ -313,6 +352,11 @@ class MorphableModel(BlockEdits, Completing):
             inface_h5.write_data(path, self.data(), self.template.hash)
         else:
             raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
+
+    @staticmethod
+    def parameters_of(path: str | Path) -> dict[str, Any]:
+        """The nested dictionary of arrays in a model file."""
+        return dict(read_model(path)[0])
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""

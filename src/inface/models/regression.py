@@ -16,6 +16,7 @@ from inface.codecs.regression_json import (
     write_attributes,
     write_linear_regressor,
 )
+from inface.compat import RegressorNames
 from inface.mesh import Mesh
 from inface.models import correspondence
 from inface.models.latent import LatentSpace
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from inface.models.base import MorphableModel
 
 
-class LinearRegressor:
+class LinearRegressor(RegressorNames):
     """`y = matrix @ x + intercept`, e.g. from the latents of a head model to those of a skull model.
 
     Attributes:
@@ -58,8 +59,6 @@ class LinearRegressor:
         """Latents `(..., out)` of latents `(..., in)`."""
         codes = finite("latent", floats("latent", latent, (self.matrix.shape[1],)))
         return codes @ self.matrix.T + self.intercept
-
-    translate_latent_code = __call__  # the reference's name
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +203,8 @@ def get_measurement_corrected_meshes(
         measurement_optima: one target a measurement, None for the population's mean.
 
     Returns:
-        meshes, estimates `(measurements, meshes)`, targets `(measurements, meshes)`.
+        meshes, estimates `(measurements, meshes)`, targets `(measurements,)`, or `(measurements, meshes)` where
+        something is held fixed.
     """
     entries = shape_factor_function.items()
     regressor = AttributeRegressor({name: AttributeData(np.array(e[0], float), e[1], e[2]) for name, e in entries})
@@ -221,7 +221,10 @@ def get_measurement_corrected_meshes(
     shapes = model.decode(regressor.correct(model, latent, targets, fixed))
     meshes = [mesh.with_vertices(shape) for mesh, shape in zip(registered_meshes, shapes, strict=True)]
     wanted = [regressor.attributes[k].mean if v is None else float(v) for k, v in targets.items()]
-    return meshes, np.stack([estimates[k] for k in kinds]), np.repeat(np.array(wanted)[:, None], len(meshes), 1)
+    goals = np.array(wanted)
+    if fixed:
+        goals = np.repeat(goals[:, None], len(meshes), 1)
+    return meshes, np.stack([estimates[k] for k in kinds]), goals
 
 
 def _space(model: "MorphableModel | LatentSpace") -> LatentSpace:
