@@ -37,8 +37,10 @@ VERBS = (
     "demo",
     "synth",
     "train",
+    "train_attributes",
     "evaluate",
     "register",
+    "measure",
     "example",
     "help",
 )
