@@ -163,6 +163,16 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on codes that are not
         divided by their spread (`noise_std` is the better way), and how many components are fitted; the code has
         that length, which `decode` takes.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> child = model.sample_meshes(1, seed=1)[0]
+            >>> code = model.encode(child)
+            >>> bool(abs(model.decode(code) - child.vertices).max() < 1e-2)
+            True
+            >>> model.encode(child, unknown_vertex_mask=model.template.regions["nose"]).shape == code.shape
+            True
         """
         if sigma or num_components is not None:
             return self.encode_as_published(vertices, unknown_vertex_mask, invert_mask, sigma, num_components)
@@ -196,7 +206,15 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
 
     def decode_mesh(self, latent: ArrayLike) -> Mesh:
-        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> mesh = model.decode_mesh(model.latent_mean)
+            >>> len(mesh.vertices) == len(model.mean_vertices), "prn" in mesh.landmarks.names
+            (True, True)
+        """
         vertices = self.decode(latent)
         if vertices.ndim != 2:
             raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
@@ -205,7 +223,14 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         return Mesh(vertices, self.triangles, self.colors, landmarks)
 
     def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
-        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.sample_latents(3, seed=1).shape == (3, len(model.latent))
+            True
+        """
         if not n >= 0 or int(n) != n:
             raise ValueError(f"n: expected a whole number of samples, got {n}")
         if not np.isfinite(deviation_factor) or deviation_factor < 0:
@@ -221,7 +246,14 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         *,
         num_samples: int | None = None,
     ) -> list[Mesh]:
-        """`n` random meshes (the reference's scripts say `num_samples=`); see `sample_latents`."""
+        """`n` random meshes (the reference's scripts say `num_samples=`); see `sample_latents`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> len(model.sample_meshes(2, deviation_factor=0.5, seed=1))
+            2
+        """
         if (n is None) == (num_samples is None):
             raise TypeError("sample_meshes: give the number of meshes, once")
         n = num_samples if n is None else n
@@ -309,7 +341,15 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
     # --- the whole model
 
     def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
-        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`."""
+        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> named = model.with_extras(card={"data": "synthetic children"})
+            >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
+            ('synthetic children', True)
+        """
         mine = self._extras()
         mine.update(extras)
         return self._copy(**mine)
@@ -342,6 +382,13 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         Raises:
             FormatError: an unknown format, or an autoencoder for statismo, which holds PCA models only. What statismo
                 cannot hold (landmarks, regions, colours, the card) is said in a `FileWarning`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.save("model.h5")
+            >>> inface.load_model("model.h5").hash == model.hash
+            True
         """
         chosen = format or ("npz" if Path(path).suffix.lower() == ".npz" else "inface")
         if chosen == "npz":
