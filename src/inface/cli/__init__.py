@@ -40,6 +40,7 @@ VERBS = (
     "train_attributes",
     "evaluate",
     "register",
+    "annotate",
     "measure",
     "example",
     "help",
