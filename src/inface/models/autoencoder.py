@@ -1,5 +1,7 @@
 """The autoencoder: one encoder, or one for each of identity, expression and age, and one decoder."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
@@ -124,7 +126,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
         )
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "AEMorphableModel":
+    def from_data(cls, data: ModelData) -> AEMorphableModel:
         assert data.decoder is not None and data.latent_mean is not None and data.latent_std is not None
         readers = {name: partial(_encoder_of, name, read) for name, read in data.encoders.items()}
         try:
@@ -140,7 +142,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras_of(data),
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "AEMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> AEMorphableModel:
         return AEMorphableModel(
             encoders=self.encoders,
             decoder=self.decoder,

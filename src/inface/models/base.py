@@ -1,5 +1,7 @@
 """What every model is and does: encode, decode, sample, edit, complete, save."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
+from inface.codecs.mesh_html import turning_html
 from inface.codecs.model_formats import (
     CARD_LIMIT,
     ModelData,
@@ -53,7 +56,7 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
 
     kind: ClassVar[str]
     projects: ClassVar[bool]  # whether a decoded shape has the code it was decoded from
-    kinds: ClassVar[dict[str, type["MorphableModel"]]] = {}
+    kinds: ClassVar[dict[str, type[MorphableModel]]] = {}
 
     def __init_subclass__(cls) -> None:
         if "kind" in vars(cls):
@@ -109,6 +112,10 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
             f"{type(self).__name__}({len(self.mean_vertices)} vertices, latent {len(self.latent)}"
             f"{f' = {blocks}' if blocks else ''}, {self.dtype})"
         )
+
+    def _repr_html_(self) -> str:
+        """The mean head, turning, in a notebook."""
+        return turning_html(self.template.mesh, repr(self))
 
     @property
     def triangles(self) -> IntArray:
@@ -340,7 +347,7 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
 
     # --- the whole model
 
-    def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def with_extras(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
 
         Examples:
@@ -369,7 +376,7 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         }
 
     @abstractmethod
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same weights with these extras."""
 
     def save(self, path: str | Path, format: str | None = None) -> None:
@@ -412,7 +419,7 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         return viewer.view(self, **options)
 
     @staticmethod
-    def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
+    def load_correct_morphable_model(path: str | Path) -> MorphableModel:
         """The reference's name for `inface.load_model`."""
         return MorphableModel.from_file(path)
 

@@ -1,5 +1,7 @@
 """The linear model: `x = mean + z @ components`."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import cached_property
 from typing import Unpack
@@ -148,7 +150,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         *,
         align: bool = False,
         check: bool = True,
-    ) -> "Posterior":
+    ) -> Posterior:
         """The distribution of the whole shape given the vertices in `known`; see `Posterior`.
 
         Args:
@@ -182,7 +184,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         fit = self.fitter.fit(came.vertices, mask, noise)
         return Posterior.given(self, fit, mask, noise * correspondence.UNITS[self.template.unit])
 
-    def truncated(self, count: int) -> "PCAMorphableModel":
+    def truncated(self, count: int) -> PCAMorphableModel:
         """The model of the first `count` modes; what the others did is added to `noise_std`, where that is known.
 
         Raises `ValueError` for fewer than one or more modes than there are.
@@ -218,7 +220,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         return ModelData("pca", components=self.components, eigenvalues=self.eigenvalues, **self._common_data())
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "PCAMorphableModel":
+    def from_data(cls, data: ModelData) -> PCAMorphableModel:
         assert data.components is not None and data.eigenvalues is not None
         extras = extras_of(data)
         latent = None
@@ -234,7 +236,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras,
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "PCAMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> PCAMorphableModel:
         return PCAMorphableModel(
             components=self.components,
             eigenvalues=self.eigenvalues,
@@ -265,7 +267,7 @@ class Posterior(PCAMorphableModel):
     prior_covariance: FloatArray
 
     @classmethod
-    def given(cls, prior: PCAMorphableModel, fit: Fit, known: BoolArray, noise_std: float) -> "Posterior":
+    def given(cls, prior: PCAMorphableModel, fit: Fit, known: BoolArray, noise_std: float) -> Posterior:
         """From a fit of `prior` to the vertices in `known (V,)`; `noise_std` in mm."""
         factor = fit.covariance_factor
         assert factor is not None

@@ -1,5 +1,7 @@
 """Models from files and into them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 
