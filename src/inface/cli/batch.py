@@ -32,6 +32,7 @@ from typing import Any
 from inface.batches import Outcome, Run, open_executor, run_batch, run_in_folder, written
 from inface.cli.inputs import MESH_SUFFIXES, expand, paths_in, stems
 from inface.cli.options import (
+    ClusterOption,
     EditOptions,
     FitOptions,
     FormatOption,
@@ -53,6 +54,7 @@ from inface.model_reference import ModelReference
 
 __all__ = [
     "MESH_SUFFIXES",
+    "ClusterOption",
     "EditOptions",
     "Files",
     "FitOptions",
