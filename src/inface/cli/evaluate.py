@@ -8,7 +8,6 @@ import typer
 from inface.batches import open_executor
 from inface.cli import batch
 from inface.cli.train import FolderArgument, UnitOption, read_population
-from inface.codecs.files import refuse_overwriting
 
 
 def register(app: typer.Typer) -> None:
@@ -36,8 +35,7 @@ def evaluate(
 
     if out is not None:
         batch.Output.of(out, None, 2)  # made, or refused, before the work
-        inputs = [model, *(p for one in (folder, train) if one is not None for p in one.iterdir())]
-        refuse_overwriting([out / "evaluation.json", out / "evaluation.html"], inputs)
+        batch.spare([out / "evaluation.json", out / "evaluation.html"], model, folder, train)
     loaded = batch.load_model(model)
     held_out = read_population(folder, loaded.template, unit, workers)
     if held_out.split is not None and (held_out.split == "test").any():

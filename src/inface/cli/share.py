@@ -21,6 +21,7 @@ def share(
     """Write a model with its sliders as one HTML file that needs neither Python nor a network."""
     from inface.reports.sharing import share as write
 
+    batch.spare([out], model)
     error = write(batch.load_model(model), out, title=title)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {size:.1f} MB; its vertices agree with this program's to {error:.4f} mm")
