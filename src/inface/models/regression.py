@@ -18,6 +18,7 @@ from inface.codecs.regression_json import (
     write_attributes,
     write_linear_regressor,
 )
+from inface.compat import RegressorNames
 from inface.mesh import Mesh
 from inface.models import correspondence
 from inface.models.label_maps import to_label, to_score
@@ -27,12 +28,18 @@ if TYPE_CHECKING:
     from inface.models.base import MorphableModel
 
 
-class LinearRegressor:
+class LinearRegressor(RegressorNames):
     """`y = matrix @ x + intercept`, e.g. from the latents of a head model to those of a skull model.
 
     Attributes:
         matrix: `(out, in)`.
         intercept: `(out,)`.
+
+    Examples:
+        >>> import inface
+        >>> head_to_skull = inface.LinearRegressor([[2.0, 0.0], [0.0, 1.0]], [0.0, 1.0])
+        >>> head_to_skull([1.0, 1.0]).tolist()
+        [2.0, 2.0]
     """
 
     def __init__(self, matrix: ArrayLike | str | Path, intercept: ArrayLike | None = None) -> None:
@@ -61,8 +68,6 @@ class LinearRegressor:
         """Latents `(..., out)` of latents `(..., in)`."""
         codes = finite("latent", floats("latent", latent, (self.matrix.shape[1],)))
         return codes @ self.matrix.T + self.intercept
-
-    translate_latent_code = __call__  # the reference's name
 
 
 @dataclass(frozen=True, eq=False)
