@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
+from inface.cli.progress import bar
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,7 @@ def share(
     from inface.reports.sharing import share as write
 
     batch.spare([out], model)
-    error = write(batch.load_model(model), out, title=title)
+    with bar(f"share {out.name}"):
+        error = write(batch.load_model(model), out, title=title)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {size:.1f} MB; its vertices agree with this program's to {error:.4f} mm")
