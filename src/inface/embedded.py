@@ -4,7 +4,7 @@ from functools import cache
 from importlib.resources import as_file, files
 
 from inface.models import MorphableModel, load_model
-from inface.models.compact import compact_names, read_compact
+from inface.models.store import compact_names, read_compact
 
 
 def _embedded() -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.codecs.glb import write_glb_morphs
+from inface.codecs import write_glb_morphs
 from inface.errors import InfaceError
 
 

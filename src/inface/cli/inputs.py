@@ -2,6 +2,7 @@
 
 import glob
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -9,8 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inface.codecs import MESH_FORMATS
+from inface.codecs.landmark_files import is_landmark_file
 from inface.codecs.latents import is_latent
-from inface.codecs.mesh_json import is_mesh_json
+from inface.codecs.mesh_formats.mesh_json import is_mesh_json
 from inface.errors import FormatError, InfaceError
 from inface.model_reference import ModelReference
 
@@ -54,6 +56,8 @@ def _inside(folder: Path, suffixes: Sequence[str]) -> list[Path]:
 def _is_meant(file: Path, suffixes: Sequence[str]) -> bool:
     """Whether a JSON file is of the kind that the other suffixes tell: a mesh, a latent code, either."""
     meshes, latents = ".ply" in suffixes, ".npy" in suffixes
+    if ".fcsv" in suffixes:
+        return is_landmark_file(file)
     if (meshes and is_mesh_json(file)) or not (meshes or latents):
         return True
     try:
@@ -63,15 +67,28 @@ def _is_meant(file: Path, suffixes: Sequence[str]) -> bool:
 
 
 def stems(paths: Sequence[Path]) -> list[str]:
-    """A distinct name for each path: its stem, with the parent's name in front where stems repeat."""
-    often = Counter(p.stem for p in paths)
-    unique = [p.stem if often[p.stem] == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}" for p in paths]
-    if len(set(unique)) != len(unique):
-        twice = next(name for name, count in Counter(unique).items() if count > 1)
+    """A distinct name for each path: its stem, with the parent's name in front where stems repeat.
+
+    Names that differ only in case, or in how a letter is composed, are one name on other systems, and so here.
+    """
+    often = Counter(_folded(_stem(p)) for p in paths)
+    unique = [
+        _stem(p) if often[_folded(_stem(p))] == 1 else f"{p.parent.name}_{p.name.replace('.', '_')}" for p in paths
+    ]
+    if len({_folded(name) for name in unique}) != len(unique):
+        twice = next(name for name, count in Counter(map(_folded, unique)).items() if count > 1)
         raise InfaceError(
             f"two inputs would write the same result, '{twice}'; process their folders one after the other"
         )
     return unique
+
+
+def _stem(path: Path) -> str:
+    return path.name[: -len(".mrk.json")] if path.name.lower().endswith(".mrk.json") else path.stem
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:

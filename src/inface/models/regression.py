@@ -17,7 +17,7 @@ from inface.codecs.regression_json import (
     write_linear_regressor,
 )
 from inface.mesh import Mesh
-from inface.models import door
+from inface.models import correspondence
 from inface.models.latent import LatentSpace
 
 if TYPE_CHECKING:
@@ -164,13 +164,13 @@ class AttributeRegressor:
         The keywords are those of every edit, see `models.edits.BlockEdits`: the result stands in the mesh's own frame
         with its colours and landmarks.
         """
-        arrival = door.admit(model.template, mesh, align=align, check=check)
-        own = model._encode(arrival.vertices)
+        arrival = correspondence.check(model.template, mesh, align=align, check=check)
+        own = model.encode_checked(arrival.vertices)
         corrected = self.correct(model, own, targets, fixed)
         before, after = (
             {name: float(value) for name, value in self.estimate(model, code).items()} for code in (own, corrected)
         )
-        return Correction(model._result(arrival, corrected, own if keep_detail else None), corrected, before, after)
+        return Correction(model.mesh_of(arrival, corrected, own if keep_detail else None), corrected, before, after)
 
     def _rows(self, space: LatentSpace, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
         """Weights `(n, K)`, zero where the latent has no spread, and means `(n,)`."""

@@ -15,7 +15,7 @@ from inface._optional import require
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.compact import SkipNetwork, SpanModel
+from inface.models.span import SkipNetwork, SpanModel
 from inface.population import Population, training_part
 from inface.training.components import PrincipalComponents
 from inface.training.problem import Problem

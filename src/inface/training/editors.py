@@ -3,7 +3,7 @@
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.models.compact import SpanModel
+from inface.models.span import SpanModel
 from inface.training.components import PrincipalComponents
 from inface.training.twofactor import TwoFactor, solve_codes
 

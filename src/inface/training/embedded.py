@@ -16,8 +16,9 @@ import numpy as np
 import inface.data
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
-from inface.models.compact import SpanModel, read_compact, write_compact
 from inface.models.pca import PCAMorphableModel
+from inface.models.span import SpanModel
+from inface.models.store import read_compact, write_compact
 from inface.population import Population, training_part
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import TrainedAutoencoder, fit_autoencoder

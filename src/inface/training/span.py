@@ -5,8 +5,8 @@ import numpy as np
 from inface._validate import FloatArray
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.base import ModelExtras
-from inface.models.compact import SpanModel
+from inface.models.parts import ModelExtras
+from inface.models.span import SpanModel
 from inface.population import Population, flat_rows
 from inface.training.components import PrincipalComponents
 from inface.training.pca import principal_components

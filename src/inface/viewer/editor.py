@@ -8,11 +8,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from inface._validate import FloatArray, IntArray
-from inface.editing import put
 from inface.errors import CorrespondenceError, InfaceError
 from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
-from inface.models import LinearRegressor, MorphableModel, door, modes
+from inface.models import LinearRegressor, MorphableModel, correspondence, modes
+from inface.models.codes import put
 from inface.models.modes import Slider
 from inface.pictures.colours import Legend
 from inface.pictures.surfaces import known_vertices
@@ -174,11 +174,11 @@ class SceneEditor:
         known = known_vertices(mesh)
         mask = None if known.all() else ~known
         if mask is not None and len(mask) != len(model.mean_vertices):
-            mask = None  # the door names the wrong count
+            mask = None  # the check names the wrong count
         try:
-            arrival, aligned = door.admit(model.template, mesh, mask), False
+            arrival, aligned = correspondence.check(model.template, mesh, mask), False
         except CorrespondenceError:
-            arrival, aligned = door.admit(model.template, mesh, mask, align=True), True
+            arrival, aligned = correspondence.check(model.template, mesh, mask, align=True), True
         return arrival.vertices, np.asarray(model.encode(arrival.vertices, mask), float), aligned
 
     def start_from(self, scene: Scene, name: str) -> Scene:
