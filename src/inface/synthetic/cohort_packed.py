@@ -13,7 +13,7 @@ from inface.batches import Counts, open_journal, run_batch, written
 from inface.codecs.shape_store import PART_ROWS, part_file, write_part
 from inface.errors import InfaceError
 from inface.population.packed import write_covering
-from inface.synthetic.cohort import BATCH, CohortPlan, batches_of, draw_factors, plan_record
+from inface.synthetic.cohort import BATCH, Batch, CohortPlan, batches_of, draw_factors, plan_record
 from inface.synthetic.head import head_maker
 
 
@@ -45,9 +45,12 @@ def pack_cohort(
     count = len(factors.age)
     starts = range(0, count, PART_ROWS)
     assert PART_ROWS % BATCH == 0, "parts are made of whole batches"
-    items = (
-        _Heads(k, tuple(batches_of(factors, range(s, min(s + PART_ROWS, count), BATCH)))) for k, s in enumerate(starts)
-    )
+    columns = (factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity)
+    ends = [min(start + PART_ROWS, count) for start in starts]
+    items = [
+        _Heads(number, tuple(batches_of(columns, range(start, end, BATCH))))
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True))
+    ]
     work = _MakePart(plan, str(folder))
     made: dict[str, Any] = {}
     with open_journal(
@@ -73,7 +76,7 @@ class _Heads:
     """The factors of one part, in batches."""
 
     number: int
-    batches: tuple[tuple[np.ndarray, ...], ...]
+    batches: tuple[Batch, ...]
 
     @property
     def key(self) -> str:
@@ -90,6 +93,6 @@ class _MakePart:
 
     def __call__(self, item: _Heads) -> dict[str, Any]:
         maker = head_maker(self.plan.variation)
-        shapes = np.concatenate([maker.shapes(*batch) for batch in item.batches])
+        shapes = np.concatenate([maker.shapes(*batch.columns) for batch in item.batches])
         part = write_part(self.folder, item.number, shapes)
         return {"part": part, "files": written(part_file(self.folder, item.number))}
