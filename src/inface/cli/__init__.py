@@ -31,8 +31,10 @@ VERBS = (
     "demo",
     "synth",
     "train",
+    "train_attributes",
     "evaluate",
     "register",
+    "measure",
 )
 
 
