@@ -60,8 +60,8 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _asks(node: ast.AST) -> bool:
-    """Whether it is a call of `require` with a written name."""
-    call = isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "require"
+    """Whether it is a call of `require`, or of pytest's `importorskip`, with a written name."""
+    call = isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("require", "importorskip")
     return call and bool(node.args) and isinstance(node.args[0], ast.Constant)
 
 
