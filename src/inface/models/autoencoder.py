@@ -15,10 +15,11 @@ from inface.codecs.model_formats import ModelData, NetworkData
 from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.fitting import Fit, NetworkFitter
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.saving import extras_of
 
 BLOCKS = ("identity", "expression", "age")
 

@@ -15,7 +15,6 @@ from inface._validate import FloatArray, IntArray
 from inface.codecs.mesh_html import turning_html
 from inface.codecs.model_formats import (
     CARD_LIMIT,
-    ModelData,
     contents_hash,
     inface_h5,
 )
@@ -343,10 +342,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
 
         return viewer.view(self, **options)
 
+    def to_torch(self, **options: Any) -> Any:
+        """The model as a PyTorch module: `inface.torch_layer.InfaceLayer(self, **options)` (extra `train`)."""
+        from inface.torch_layer import InfaceLayer
 
-def extras_of(data: ModelData) -> ModelExtras:
-    """What a file says beside the weights."""
-    names = ("landmarks", "regions", "mirror", "unit", "colors", "noise_std", "expressions", "card")
-    extras: dict[str, Any] = {name: getattr(data, name) for name in names}
-    extras["age_calibration"] = None if data.age is None else AgeCalibration(*data.age)
-    return extras  # type: ignore[return-value]
+        return InfaceLayer(self, **options)

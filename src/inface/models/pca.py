@@ -16,10 +16,11 @@ from inface.compat.models import regularised_code
 from inface.fitting import Fit, LinearFitter
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import centred_product, stored_floats
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.saving import extras_of
 
 ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
 ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z

@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Self
 from inface.codecs.model_formats import ModelData, ModelFile, inface_h5, read_model, statismo
 from inface.codecs.model_formats.plain_npz import write_plain
 from inface.errors import FormatError
+from inface.models.ages import AgeCalibration
+from inface.models.parts import ModelExtras
 from inface.template import Template
 
 
@@ -89,3 +91,11 @@ class Saved(ABC):
     def load_correct_morphable_model(path: str | Path) -> Any:
         """The reference's name for `inface.load_model`."""
         return Saved.from_file(path)
+
+
+def extras_of(data: ModelData) -> ModelExtras:
+    """What a file says beside the weights."""
+    names = ("landmarks", "regions", "mirror", "unit", "colors", "noise_std", "expressions", "card")
+    extras: dict[str, Any] = {name: getattr(data, name) for name in names}
+    extras["age_calibration"] = None if data.age is None else AgeCalibration(*data.age)
+    return extras  # type: ignore[return-value]
