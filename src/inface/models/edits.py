@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -37,6 +38,17 @@ class BlockEdits(ABC):
     def decode(self, latent: ArrayLike) -> FloatArray: ...
 
     @abstractmethod
+    def check(
+        self,
+        shape: Any,
+        mask: ArrayLike | None = None,
+        *,
+        invert_mask: bool = False,
+        align: bool | str = False,
+        check: bool = True,
+    ) -> correspondence.Checked: ...
+
+    @abstractmethod
     def encode_checked(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray: ...
 
     def set_expression(
@@ -58,7 +70,7 @@ class BlockEdits(ABC):
         wanted = self.expression_code(code)
         if strength != 1:
             wanted = codes.strengthened(wanted, self.neutral_code(), strength)
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         return self._with_block(arrival, "expression", wanted, keep_detail)
 
     def transfer_expression(
@@ -66,10 +78,10 @@ class BlockEdits(ABC):
     ) -> Mesh:
         """The target mesh with the source's expression."""
         block = self.latent.block("expression")
-        giver = correspondence.check(self.template, source, align=align, check=check)
+        giver = self.check(source, align=align, check=check)
         others = frozenset(self.latent.blocks) - {"expression"}
         code = self.encode_checked(giver.vertices, skip=others)[block]
-        arrival = correspondence.check(self.template, target, align=align, check=check)
+        arrival = self.check(target, align=align, check=check)
         return self._with_block(arrival, "expression", code, keep_detail)
 
     def neutralize(self, mesh: Mesh, *, keep_detail: bool = False, align: bool = False, check: bool = True) -> Mesh:
@@ -109,7 +121,7 @@ class BlockEdits(ABC):
             came = "a number" if np.ndim(value) == 0 else f"shape {np.shape(value)}"
             raise ValueError(f"age code: expected {wanted}, got {came}")
         code = codes.block_code("age code", np.reshape(value, -1), block, len(self.latent))
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         return self._with_block(arrival, "age", code, keep_detail)
 
     def age(self, mesh: Mesh, *, align: bool = False, check: bool = True) -> float:
@@ -118,7 +130,7 @@ class BlockEdits(ABC):
         Outside the calibrated ages it is extrapolated with an `ExtrapolationWarning`; far outside: `ValueError`.
         """
         calibration, block = self._calibrated()
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         latent = self.encode_checked(arrival.vertices, skip=frozenset(self.latent.blocks) - {"age"})
         return calibration.to_months(float(calibration.code(latent[block])))
 
@@ -142,7 +154,7 @@ class BlockEdits(ABC):
         calibration, block = self._calibrated()
         target = calibration.to_code(months)
         present = None if current_months is None else calibration.to_code(current_months)
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         own = self.encode_checked(arrival.vertices)
 
         def at(code: float) -> FloatArray:
@@ -162,7 +174,7 @@ class BlockEdits(ABC):
         The root of the sum of squared standardised entries: a typical shape has about the root of the number of
         entries. Entries without spread are left out.
         """
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         z = self.latent.standardise(self.encode_checked(arrival.vertices).astype(np.float64))
         out = {name: float(np.linalg.norm(z[block])) for name, block in self.latent.blocks.items()}
         return out | {"overall": float(np.linalg.norm(z))}

@@ -17,7 +17,6 @@ from inface.codecs.regression_json import (
     write_linear_regressor,
 )
 from inface.mesh import Mesh
-from inface.models import correspondence
 from inface.models.latent import LatentSpace
 
 if TYPE_CHECKING:
@@ -164,7 +163,7 @@ class AttributeRegressor:
         The keywords are those of every edit, see `models.edits.BlockEdits`: the result stands in the mesh's own frame
         with its colours and landmarks.
         """
-        arrival = correspondence.check(model.template, mesh, align=align, check=check)
+        arrival = model.check(mesh, align=align, check=check)
         own = model.encode_checked(arrival.vertices)
         corrected = self.correct(model, own, targets, fixed)
         before, after = (
