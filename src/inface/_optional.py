@@ -18,6 +18,7 @@ EXTRAS = {
     "dask_jobqueue": "slurm",
     "skimage": "build",
     "igl": "build",
+    "weasyprint": "pdf",
     "gpytoolbox": "build",
 }
 

@@ -3,6 +3,7 @@
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.base import MorphableModel
+from inface.models.full_correction import get_fully_corrected_meshes
 from inface.models.latent import LatentSpace
 from inface.models.network import Network
 from inface.models.pca import PCAMorphableModel, Posterior
@@ -21,6 +22,7 @@ __all__ = [
     "PCAMorphableModel",
     "Posterior",
     "Reconstruction",
+    "get_fully_corrected_meshes",
     "get_measurement_corrected_meshes",
     "load_model",
 ]
