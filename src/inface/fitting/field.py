@@ -4,10 +4,12 @@ The covariance of a scalar field between points a and b is a sum of Gaussian ker
 Nystroem approximation [rasmussen2006, ch. 8]: `columns @ columns.T` is the covariance of what the supports explain.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.sparse import csr_array, diags_array, eye_array
 
 from inface._validate import FloatArray, IntArray
 
@@ -70,3 +72,15 @@ def _squares(a: FloatArray, b: FloatArray) -> FloatArray:
     """Squared distances `(A, B)`."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     return ((a * a).sum(1)[:, None] + (b * b).sum(1) - 2 * a @ b.T).clip(0)
+
+
+def smoothing(count: int, triangles: IntArray) -> Callable[[FloatArray], FloatArray]:
+    """What makes white noise `(V, 3)` alike among neighbours, its deviation kept."""
+    rows = triangles[:, [0, 1, 2, 1, 2, 0]].reshape(-1)
+    columns = triangles[:, [1, 2, 0, 0, 1, 2]].reshape(-1)
+    near = csr_array((np.ones(len(rows)), (rows, columns)), (count, count))
+    near.data[:] = 1.0
+    mean = diags_array(1 / (1 + near.sum(1))) @ (near + eye_array(count))
+    twice = (mean @ mean).tocsr()
+    scale = 1 / np.sqrt((twice**2).sum(1))[:, None]
+    return lambda noise: scale * (twice @ noise)

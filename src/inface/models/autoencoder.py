@@ -14,13 +14,14 @@ from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.fitting import Fit, NetworkFitter
 from inface.mesh import Mesh
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
 from inface.models.parts import ModelExtras, vertex_count
 from inface.models.pca import Posterior, posterior_of
 from inface.models.reconstruction import Options
+from inface.models.stored import extras_of
 
 BLOCKS = ("identity", "expression", "age")
 

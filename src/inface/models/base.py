@@ -2,10 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,16 +12,9 @@ from inface import _validate
 from inface._validate import FloatArray, IntArray
 from inface.codecs.model_formats import (
     CARD_LIMIT,
-    ModelData,
-    ModelFile,
-    contents_hash,
-    inface_h5,
     read_model,
-    statismo,
 )
-from inface.codecs.model_formats.plain_npz import write_plain
 from inface.compat import ModelNames
-from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import codes, completion, correspondence
@@ -35,9 +26,10 @@ from inface.models.latent import LatentSpace
 from inface.models.misfit import Misfit
 from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.stored import Stored
 
 
-class MorphableModel(Completing, BlockEdits, ModelNames):
+class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -55,13 +47,7 @@ class MorphableModel(Completing, BlockEdits, ModelNames):
         card: what the model is: data, command, licence.
     """
 
-    kind: ClassVar[str]
     projects: ClassVar[bool]  # whether a decoded shape has the code it was decoded from
-    kinds: ClassVar[dict[str, type["MorphableModel"]]] = {}
-
-    def __init_subclass__(cls) -> None:
-        if "kind" in vars(cls):
-            MorphableModel.kinds[cls.kind] = cls
 
     def __init__(
         self,
@@ -139,11 +125,6 @@ class MorphableModel(Completing, BlockEdits, ModelNames):
     def blocks(self) -> Mapping[str, slice]:
         """Name -> slice of the latent code; empty when the model is not disentangled."""
         return self.latent.blocks
-
-    @cached_property
-    def hash(self) -> str:
-        """Hash of weights, topology and everything that gives codes their meaning (not of card and misfit)."""
-        return contents_hash(inface_h5.contents(replace(self.data(), misfit=None)))
 
     # --- codes and vertices
 
@@ -282,59 +263,6 @@ class MorphableModel(Completing, BlockEdits, ModelNames):
         """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and
         cost nothing where the model can help it."""
 
-    @abstractmethod
-    def data(self) -> ModelData:
-        """The model as plain arrays, as they stand in a file."""
-
-    def _common_data(self) -> dict[str, Any]:
-        """What a file says of every kind of model."""
-        t, age = self.template, self.age_calibration
-        return {
-            "mean_vertices": self.mean_vertices,
-            "triangles": self.triangles,
-            "colors": self.colors,
-            "regions": t.regions,
-            "landmarks": t.landmarks,
-            "mirror": t.mirror,
-            "unit": t.unit,
-            "blocks": self.blocks,
-            "noise_std": self.noise_std,
-            "misfit": None if self.misfit is None else vars(self.misfit),
-            "expressions": self.expressions,
-            "age": None if age is None else (age.direction, age.codes, age.months),
-            "card": self.card,
-        }
-
-    @classmethod
-    @abstractmethod
-    def from_data(cls, data: ModelData) -> Self:
-        """The model of plain arrays, as they stand in a file."""
-
-    @classmethod
-    def from_file(cls, path: str | Path | ModelFile) -> Self:
-        """The model in an HDF5 file (or an open one), of INFACE's layouts or ours.
-
-        Raises:
-            FormatError: not HDF5, damaged, of no known layout, or of another kind than this class.
-            FileNotFoundError: there is no such file.
-        """
-        file = inface_h5.open_model(path)
-        try:
-            kind = inface_h5.kind_of(file)
-            if getattr(cls, "kind", kind) != kind:
-                raise FormatError(f"'{file.path}' holds a model of kind {file.layout}; open it with inface.load_model")
-            data = inface_h5.read_data(file)
-            model = MorphableModel.kinds[kind].from_data(data)
-            if not data.encoders:  # these are read when they are first used
-                file.close()
-            return model  # type: ignore[return-value]
-        except FormatError:
-            file.close()
-            raise
-        except (ValueError, TypeError) as error:
-            file.close()
-            raise FormatError(f"'{file.path}': {error}") from None
-
     def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
         flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
@@ -379,34 +307,6 @@ class MorphableModel(Completing, BlockEdits, ModelNames):
     def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
         """The same weights with these extras."""
 
-    def save(self, path: str | Path, format: str | None = None) -> None:
-        """Write the model atomically: to HDF5 that the INFACE reference opens too, a plain `.npz`, or statismo's HDF5.
-
-        Args:
-            path: of the file.
-            format: "inface", "npz" or "statismo"; None: "npz" for a name that ends so, else "inface".
-
-        Raises:
-            FormatError: an unknown format, or an autoencoder for statismo, which holds PCA models only. What statismo
-                cannot hold (landmarks, regions, colours, the card) is said in a `FileWarning`.
-
-        Examples:
-            >>> import inface
-            >>> model = inface.load_default_model("pca")
-            >>> model.save("model.h5")
-            >>> inface.load_model("model.h5").hash == model.hash
-            True
-        """
-        chosen = format or ("npz" if Path(path).suffix.lower() == ".npz" else "inface")
-        if chosen == "npz":
-            write_plain(path, self.data(), self.template.hash)
-        elif chosen == "statismo":
-            statismo.write(path, self.data())
-        elif chosen == "inface":
-            inface_h5.write_data(path, self.data(), self.template.hash)
-        else:
-            raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
-
     @staticmethod
     def parameters_of(path: str | Path) -> dict[str, Any]:
         """The nested dictionary of arrays in a model file."""
@@ -422,15 +322,6 @@ class MorphableModel(Completing, BlockEdits, ModelNames):
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
         """The reference's name for `inface.load_model`."""
         return MorphableModel.from_file(path)
-
-
-def extras_of(data: ModelData) -> ModelExtras:
-    """What a file says beside the weights."""
-    names = ("landmarks", "regions", "mirror", "unit", "colors", "noise_std", "expressions", "card")
-    extras: dict[str, Any] = {name: getattr(data, name) for name in names}
-    extras["misfit"] = None if data.misfit is None else Misfit(**data.misfit)
-    extras["age_calibration"] = None if data.age is None else AgeCalibration(*data.age)
-    return extras  # type: ignore[return-value]
 
 
 def _fitting_misfit(misfit: Misfit | None, count: int) -> Misfit | None:

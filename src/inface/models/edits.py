@@ -1,7 +1,8 @@
 """Edits of a mesh through the blocks of its latent code: expression, age."""
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,14 @@ from inface.models import codes, correspondence
 from inface.models.ages import AgeCalibration
 from inface.models.latent import LatentSpace
 from inface.template import Template
+
+IMPLAUSIBLE = (
+    6.0  # standard deviations of a typical distance (0.7 each, whatever the number of entries) to be warned of
+)
+
+
+class PlausibilityWarning(UserWarning):
+    """A mesh lies far from what the model was made of; its edit is hardly supported."""
 
 
 class BlockEdits(ABC):
@@ -207,6 +216,7 @@ class BlockEdits(ABC):
         present = None if current_months is None else calibration.to_code(current_months)
         arrival = self.check(mesh, align=align, check=check)
         own = self.encode_checked(arrival.vertices)
+        self._warn_implausible(own)
 
         def at(code: float) -> FloatArray:
             moved = calibration.moved(own[block], code - float(calibration.code(own[block])))
@@ -246,9 +256,25 @@ class BlockEdits(ABC):
             )
         return self.age_calibration, block
 
+    def _warn_implausible(self, own: FloatArray, skipped: Collection[str] = ()) -> None:
+        """Warn where a mesh's code is far from what the model was made of; blocks in `skipped` were not encoded."""
+        z = self.latent.standardise(np.asarray(own, np.float64))
+        for name in skipped:
+            z[self.latent.blocks[name]] = 0
+        count = int(np.count_nonzero(z))
+        far = float(np.linalg.norm(z))
+        if far > np.sqrt(count) + IMPLAUSIBLE:
+            warnings.warn(
+                f"the mesh's code lies {far:.0f} standard deviations from the model's mean, where {np.sqrt(count):.0f} "
+                "are usual: what the model says of it is hardly supported; check correspondence, unit and pose",
+                PlausibilityWarning,
+                stacklevel=4,
+            )
+
     def _with_block(self, arrival: correspondence.Checked, name: str, code: FloatArray, keep_detail: bool) -> Mesh:
         """The shape decoded with `code` in one block; the block's own encoder runs only where detail is kept."""
         own = self.encode_checked(arrival.vertices, skip=frozenset() if keep_detail else frozenset({name}))
+        self._warn_implausible(own, () if keep_detail else (name,))
         edited = codes.put(own, self.latent.blocks[name], code)
         return self.mesh_of(arrival, edited, own if keep_detail else None)
 

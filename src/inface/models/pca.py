@@ -1,31 +1,29 @@
 """The linear model: `x = mean + z @ components`."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array, diags_array, eye_array
 
-from inface._validate import BoolArray, FloatArray, IntArray
+from inface._validate import BoolArray, FloatArray
 from inface.codecs.model_formats import ModelData
 from inface.compat import PathOrArrays
 from inface.compat.models import regularised_code
 from inface.fitting import Fit, LinearFitter
+from inface.fitting.field import smoothing
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import centred_product, stored_floats
+from inface.models.orthonormal import checked_variances, require_orthonormal
 from inface.models.parts import ModelExtras, vertex_count
 from inface.models.reconstruction import Options
+from inface.models.stored import extras_of
 from inface.transforms import Similarity
-
-ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
-ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
 
 
 class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
@@ -71,14 +69,14 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         **extras: Unpack[ModelExtras],
     ) -> None:
         self.components = stored_floats("components", components)
-        spread = _variances(eigenvalues)
+        spread = checked_variances(eigenvalues)
         count = vertex_count(mean_vertices)
         if self.components.shape != (len(spread), 3 * count) or not len(spread):
             raise ValueError(
                 f"components: expected shape ({len(spread)} eigenvalues, 3 * {count} vertices), "
                 f"got {self.components.shape}"
             )
-        _check_orthonormal(self.components)
+        require_orthonormal(self.components)
         self.eigenvalues = spread
         std = np.sqrt(spread)
         mean = np.zeros_like(spread)
@@ -290,18 +288,6 @@ class Posterior(PCAMorphableModel):
         ]
 
 
-def smoothing(count: int, triangles: IntArray) -> Callable[[FloatArray], FloatArray]:
-    """What makes white noise `(V, 3)` alike among neighbours, its deviation kept."""
-    rows = triangles[:, [0, 1, 2, 1, 2, 0]].reshape(-1)
-    columns = triangles[:, [1, 2, 0, 0, 1, 2]].reshape(-1)
-    near = csr_array((np.ones(len(rows)), (rows, columns)), (count, count))
-    near.data[:] = 1.0
-    mean = diags_array(1 / (1 + near.sum(1))) @ (near + eye_array(count))
-    twice = (mean @ mean).tocsr()
-    scale = 1 / np.sqrt((twice**2).sum(1))[:, None]
-    return lambda noise: scale * (twice @ noise)
-
-
 def posterior_of(model: MorphableModel, vertices: Mesh | ArrayLike, known: ArrayLike, options: Options) -> Posterior:
     """The posterior of any model's whole shape; see `PCAMorphableModel.posterior`."""
     mask = correspondence.vertex_mask("known", known, len(model.mean_vertices))
@@ -349,27 +335,3 @@ def posterior_of(model: MorphableModel, vertices: Mesh | ArrayLike, known: Array
     made.fine_std = np.broadcast_to(deviation.fine * mm, len(mask))
     made.pose = joint.pose if moves else None
     return made
-
-
-def _variances(eigenvalues: ArrayLike) -> FloatArray:
-    """Checked `(k,)` eigenvalues; negative round-off becomes zero."""
-    values = stored_floats("eigenvalues", eigenvalues)
-    if values.ndim != 1:
-        raise ValueError(f"eigenvalues: expected shape (k,), got {values.shape}")
-    if values.size and values.min() < -ROUND_OFF * values.max():
-        raise ValueError(
-            f"eigenvalues: expected variances of zero or more, got {values.min():.4g} (largest {values.max():.4g})"
-        )
-    return np.maximum(values, 0)
-
-
-def _check_orthonormal(components: FloatArray) -> None:
-    """Refuse components whose rows are not orthonormal, by four fixed random probes: `C (C^T z) = z`."""
-    probes = np.random.default_rng(0).standard_normal((4, len(components))).astype(components.dtype)
-    back = (probes @ components) @ components.T
-    error = float(np.abs(back - probes).max() / np.abs(probes).max())
-    if not error <= ORTHONORMAL:
-        raise ValueError(
-            f"components: expected orthonormal rows, got rows off by {error:.2g}; "
-            "scale each row to length 1 and put its variance into the eigenvalues"
-        )
