@@ -115,7 +115,7 @@ def test_shapes_farther_from_the_model_than_it_says_are_told_by_their_known_vert
     rng = np.random.default_rng(5)
     options = {"scaled": True, "weight": 1e-3, "floor": 1e-3}
     scales = [
-        fit(world, AWAY.apply(draw(world, rng, latent=2, smooth=(1, 3), fine=1.5)), **options).scales for _ in range(30)
+        fit(world, AWAY.apply(draw(world, rng, latent=2, smooth=(1, 8), fine=1.5)), **options).scales for _ in range(30)
     ]
     assert np.median([one.latent for one in scales]) == pytest.approx(2, rel=0.25)
     assert np.median([one.fine for one in scales]) == pytest.approx(1.5, rel=0.05)

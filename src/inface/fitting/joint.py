@@ -29,7 +29,7 @@ from inface.transforms import Similarity
 
 MASKS_KEPT = 4
 ROUNDS = 80
-SETTLED = 1e-9  # change of the pose in one round, in sizes of the known part
+SETTLED = 1e-11  # change of the pose in one round, in sizes of the known part
 SCALES_SETTLED = 2e-2  # change of the scales' logarithms, after which they are kept
 TURNS = np.array([np.cross(axis, np.eye(3)).T for axis in np.eye(3)])  # x -> axis cross x, as matrices
 VERTICES = 1024  # read at a time
