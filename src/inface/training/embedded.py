@@ -67,7 +67,13 @@ def preset_codes(
 
 
 def build(
-    out: Path, *, subjects: int = SUBJECTS, workers: int = 1, settings: Settings | None = None, say: Callable = print
+    out: Path,
+    *,
+    subjects: int = SUBJECTS,
+    workers: int = 1,
+    settings: Settings | None = None,
+    misfit: bool = True,
+    say: Callable = print,
 ) -> None:
     """Write `embedded.npz`, `embedded.json` (records of the runs) and `sample_expressions/` into `out`."""
     started = time.time()
@@ -99,7 +105,8 @@ def build(
     described = pca.with_extras(card={**pca.card, **card})
     assert isinstance(described, PCAMorphableModel)
     write_compact(out / FILE, described, models)
-    add_to_embedded(out / FILE, unseen_shapes(subjects=subjects), say)
+    if misfit:
+        add_to_embedded(out / FILE, unseen_shapes(subjects=subjects), say)
     with atomic_write(out / "embedded.json") as temporary:
         Path(temporary).write_text(json.dumps(records, indent=1))
     (out / "sample_expressions").mkdir(exist_ok=True)

@@ -6,7 +6,7 @@ shapes are completed, some of their vertices hidden.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -26,15 +26,20 @@ NORMAL_95 = 1.96
 _Model = TypeVar("_Model", bound=MorphableModel)
 
 
-def with_misfit(model: _Model, shapes: FloatArray, *, seed: int = 0) -> _Model:
-    """The model with its misfit, learnt on `shapes (N, V, 3)` of subjects that it was not made of, in its unit."""
+def with_misfit(
+    model: _Model, shapes: FloatArray, *, seed: int = 0, cautions: Sequence[float] = CAUTIONS, tried: int = TRIED
+) -> _Model:
+    """The model with its misfit, learnt on `shapes (N, V, 3)` of subjects that it was not made of, in its unit.
+
+    `cautions` are the factors of the clusters that are tried out, on `tried` shapes each.
+    """
     mm = UNITS[model.template.unit]
     chosen = np.asarray(shapes[np.linspace(0, len(shapes) - 1, min(SHAPES, len(shapes))).astype(int)], np.float64)
     points = np.asarray(model.mean_vertices, np.float64) * mm
     learnt = Misfit.learn(points, {k: mm * one for k, one in left_out(model, chosen).items()})
-    tried = chosen[np.linspace(0, len(chosen) - 1, min(TRIED, len(chosen))).astype(int)]
-    masks = holes(np.asarray(model.mean_vertices, np.float64), len(tried), seed)
-    results = [(*_tried(model, learnt.tuned(caution, 1.0), tried, masks), caution) for caution in CAUTIONS]
+    some = chosen[np.linspace(0, len(chosen) - 1, min(tried, len(chosen))).astype(int)]
+    masks = holes(np.asarray(model.mean_vertices, np.float64), len(some), seed)
+    results = [(*_tried(model, learnt.tuned(caution, 1.0), some, masks), caution) for caution in cautions]
     _, ratios, caution = min(results, key=lambda one: one[0])
     widening = float(np.clip(np.quantile(ratios, 0.95) / NORMAL_95, 0.7, 3.0))
     made = model.with_extras(misfit=learnt.tuned(caution, widening))
@@ -91,7 +96,9 @@ def add_to_embedded(path: Path, shapes: FloatArray, say: Callable[[str], None] =
     found = {}
     for name in compact_names(path):
         started = time.process_time()
-        misfit = with_misfit(read_compact(path, name), shapes).misfit
+        model = read_compact(path, name)
+        options = {} if model.projects else {"cautions": (2.0,), "tried": 3}  # a network's fits take their time
+        misfit = with_misfit(model, shapes, **options).misfit  # type: ignore[arg-type]
         assert misfit is not None and misfit.widening is not None
         found[name] = vars(misfit)
         say(
