@@ -1,5 +1,7 @@
 """The autoencoder: one encoder, or one for each of identity, expression and age, and one decoder."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
@@ -21,7 +23,7 @@ from inface.models.network import LazyNetworks, Network
 from inface.models.parts import ModelExtras, vertex_count
 from inface.models.pca import Posterior, posterior_of
 from inface.models.reconstruction import Options
-from inface.models.stored import extras_of
+from inface.models.saving import extras_of
 
 BLOCKS = ("identity", "expression", "age")
 
@@ -155,7 +157,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
         )
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "AEMorphableModel":
+    def from_data(cls, data: ModelData) -> AEMorphableModel:
         assert data.decoder is not None and data.latent_mean is not None and data.latent_std is not None
         readers = {name: partial(_encoder_of, name, read) for name, read in data.encoders.items()}
         try:
@@ -171,7 +173,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras_of(data),
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "AEMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> AEMorphableModel:
         return AEMorphableModel(
             encoders=self.encoders,
             decoder=self.decoder,

@@ -1,8 +1,11 @@
 """What every model is and does: encode, decode, sample, edit, complete, save."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
@@ -10,9 +13,11 @@ from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
+from inface.codecs.mesh_html import turning_html
 from inface.codecs.model_formats import (
     CARD_LIMIT,
-    read_model,
+    contents_hash,
+    inface_h5,
 )
 from inface.compat import ModelNames
 from inface.landmarks import LandmarkSet
@@ -26,10 +31,10 @@ from inface.models.latent import LatentSpace
 from inface.models.misfit import Misfit
 from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
-from inface.models.stored import Stored
+from inface.models.saving import Saved
 
 
-class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
+class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -47,7 +52,12 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         card: what the model is: data, command, licence.
     """
 
+    kind: ClassVar[str]
     projects: ClassVar[bool]  # whether a decoded shape has the code it was decoded from
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in vars(cls):
+            cls.kinds[cls.kind] = cls
 
     def __init__(
         self,
@@ -101,6 +111,10 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
             f"{f' = {blocks}' if blocks else ''}, {self.dtype})"
         )
 
+    def _repr_html_(self) -> str:
+        """The mean head, turning, in a notebook."""
+        return turning_html(self.template.mesh, repr(self))
+
     @property
     def triangles(self) -> IntArray:
         """`(T, 3)` int32."""
@@ -126,6 +140,11 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         """Name -> slice of the latent code; empty when the model is not disentangled."""
         return self.latent.blocks
 
+    @cached_property
+    def hash(self) -> str:
+        """Hash of weights, topology and everything that gives codes their meaning (not of card and misfit)."""
+        return contents_hash(inface_h5.contents(replace(self.data(), misfit=None)))
+
     # --- codes and vertices
 
     def encode(
@@ -146,9 +165,8 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
         `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
 
-        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on codes that are not
-        divided by their spread (`noise_std` is the better way), and how many components are fitted; the code has
-        that length, which `decode` takes.
+        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on undivided codes
+        (`noise_std` is better), and how many components are fitted; `decode` takes a code of that length.
 
         Examples:
             >>> import inface
@@ -242,9 +260,8 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         """
         if (n is None) == (num_samples is None):
             raise TypeError("sample_meshes: give the number of meshes, once")
-        n = num_samples if n is None else n
-        assert n is not None
-        return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
+        count: Any = num_samples if n is None else n
+        return [self.decode_mesh(code) for code in self.sample_latents(count, deviation_factor, seed)]
 
     @property
     @abstractmethod
@@ -263,6 +280,25 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and
         cost nothing where the model can help it."""
 
+    def _common_data(self) -> dict[str, Any]:
+        """What a file says of every kind of model."""
+        t, age = self.template, self.age_calibration
+        return {
+            "mean_vertices": self.mean_vertices,
+            "triangles": t.mesh.triangles,
+            "colors": t.mesh.colors,
+            "regions": t.regions,
+            "landmarks": t.landmarks,
+            "mirror": t.mirror,
+            "unit": t.unit,
+            "blocks": self.latent.blocks,
+            "noise_std": self.noise_std,
+            "misfit": None if self.misfit is None else vars(self.misfit),
+            "expressions": self.expressions,
+            "age": None if age is None else (age.direction, age.codes, age.months),
+            "card": self.card,
+        }
+
     def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
         flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
@@ -274,7 +310,7 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
 
     # --- the whole model
 
-    def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def with_extras(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
 
         Examples:
@@ -304,13 +340,8 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         }
 
     @abstractmethod
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same weights with these extras."""
-
-    @staticmethod
-    def parameters_of(path: str | Path) -> dict[str, Any]:
-        """The nested dictionary of arrays in a model file."""
-        return dict(read_model(path)[0])
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
@@ -323,11 +354,6 @@ class MorphableModel(Stored, Completing, BlockEdits, ModelNames):
         from inface.torch_layer import InfaceLayer
 
         return InfaceLayer(self, **options)
-
-    @staticmethod
-    def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
-        """The reference's name for `inface.load_model`."""
-        return MorphableModel.from_file(path)
 
 
 def _fitting_misfit(misfit: Misfit | None, count: int) -> Misfit | None:

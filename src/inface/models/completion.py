@@ -10,6 +10,8 @@ A mesh without unknown vertices is encoded as published: projection, or the enco
 never looked at. Factors of the masks used last are kept with the model.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property

@@ -1,5 +1,7 @@
 """The linear model: `x = mean + z @ components`."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import cached_property
 from typing import Literal, Unpack
@@ -22,7 +24,7 @@ from inface.models.network import centred_product, stored_floats
 from inface.models.orthonormal import checked_variances, require_orthonormal
 from inface.models.parts import ModelExtras, vertex_count
 from inface.models.reconstruction import Options
-from inface.models.stored import extras_of
+from inface.models.saving import extras_of
 from inface.transforms import Similarity
 
 
@@ -154,7 +156,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         *,
         align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
-    ) -> "Posterior":
+    ) -> Posterior:
         """The distribution of the whole shape given the vertices in `known`; see `Posterior`.
 
         Args:
@@ -178,7 +180,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         """
         return posterior_of(self, vertices, known, Options(noise_std=noise_std, align=align, check=check))
 
-    def truncated(self, count: int) -> "PCAMorphableModel":
+    def truncated(self, count: int) -> PCAMorphableModel:
         """The model of the first `count` modes; what the others did is added to `noise_std`, where that is known.
 
         Raises `ValueError` for fewer than one or more modes than there are.
@@ -214,7 +216,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         return ModelData("pca", components=self.components, eigenvalues=self.eigenvalues, **self._common_data())
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "PCAMorphableModel":
+    def from_data(cls, data: ModelData) -> PCAMorphableModel:
         assert data.components is not None and data.eigenvalues is not None
         extras = extras_of(data)
         latent = None
@@ -230,7 +232,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras,
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "PCAMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> PCAMorphableModel:
         return PCAMorphableModel(
             components=self.components,
             eigenvalues=self.eigenvalues,

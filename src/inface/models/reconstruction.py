@@ -1,11 +1,14 @@
 """What is asked of a completion, and what comes back."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
+from inface.codecs.mesh_html import turning_html
 from inface.fitting import Fit
 from inface.geometry.deform import FillKind
 from inface.mesh import Mesh
@@ -65,6 +68,13 @@ class Reconstruction:
     condition: float
     rank: int
     pose: Similarity | None
+
+    def __repr__(self) -> str:
+        return f"Reconstruction({self.mesh!r}, latent {len(self.latent)}, residual {self.residual_mean:.2g} mm)"
+
+    def _repr_html_(self) -> str:
+        """The result, turning, in a notebook."""
+        return turning_html(self.mesh, repr(self))
 
     @property
     def residual_mean(self) -> float:

@@ -1,68 +1,29 @@
-"""A model as plain arrays and as a file, and back."""
+"""Models from files and into them, as methods of every model."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from inface._validate import FloatArray
-from inface.codecs.model_formats import ModelData, ModelFile, contents_hash, inface_h5, statismo
+from inface.codecs.model_formats import ModelData, ModelFile, inface_h5, read_model, statismo
 from inface.codecs.model_formats.plain_npz import write_plain
 from inface.errors import FormatError
 from inface.models.ages import AgeCalibration
-from inface.models.latent import LatentSpace
 from inface.models.misfit import Misfit
 from inface.models.parts import ModelExtras
 from inface.template import Template
 
 
-class Stored(ABC):
-    """What a model has to do with files."""
+class Saved(ABC):
+    """What can be written to a file and read from one: a kind of model with its plain arrays."""
 
-    kind: ClassVar[str]
-    kinds: ClassVar[dict[str, type["Stored"]]] = {}
-    mean_vertices: FloatArray
+    kinds: ClassVar[dict[str, Any]] = {}  # each kind's class, by its name in files
     template: Template
-    latent: LatentSpace
-    noise_std: float | None
-    misfit: Misfit | None
-    expressions: Mapping[str, FloatArray]
-    age_calibration: AgeCalibration | None
-    card: Mapping[str, str]
-
-    def __init_subclass__(cls) -> None:
-        if "kind" in vars(cls):
-            Stored.kinds[cls.kind] = cls
-
-    @cached_property
-    def hash(self) -> str:
-        """Hash of weights, topology and everything that gives codes their meaning (not of card and misfit)."""
-        return contents_hash(inface_h5.contents(replace(self.data(), misfit=None)))
 
     @abstractmethod
     def data(self) -> ModelData:
         """The model as plain arrays, as they stand in a file."""
-
-    def _common_data(self) -> dict[str, Any]:
-        """What a file says of every kind of model."""
-        t, age = self.template, self.age_calibration
-        return {
-            "mean_vertices": self.mean_vertices,
-            "triangles": t.mesh.triangles,
-            "colors": t.mesh.colors,
-            "regions": t.regions,
-            "landmarks": t.landmarks,
-            "mirror": t.mirror,
-            "unit": t.unit,
-            "blocks": self.latent.blocks,
-            "noise_std": self.noise_std,
-            "misfit": None if self.misfit is None else vars(self.misfit),
-            "expressions": self.expressions,
-            "age": None if age is None else (age.direction, age.codes, age.months),
-            "card": self.card,
-        }
 
     @classmethod
     @abstractmethod
@@ -83,7 +44,7 @@ class Stored(ABC):
             if getattr(cls, "kind", kind) != kind:
                 raise FormatError(f"'{file.path}' holds a model of kind {file.layout}; open it with inface.load_model")
             data = inface_h5.read_data(file)
-            model = Stored.kinds[kind].from_data(data)
+            model = cls.kinds[kind].from_data(data)
             if not data.encoders:  # these are read when they are first used
                 file.close()
             return model  # type: ignore[return-value]
@@ -121,6 +82,16 @@ class Stored(ABC):
             inface_h5.write_data(path, self.data(), self.template.hash)
         else:
             raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
+
+    @staticmethod
+    def parameters_of(path: str | Path) -> dict[str, Any]:
+        """The nested dictionary of arrays in a model file."""
+        return dict(read_model(path)[0])
+
+    @staticmethod
+    def load_correct_morphable_model(path: str | Path) -> Any:
+        """The reference's name for `inface.load_model`."""
+        return Saved.from_file(path)
 
 
 def extras_of(data: ModelData) -> ModelExtras:
