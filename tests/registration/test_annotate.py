@@ -39,7 +39,8 @@ def test_landmarks_regions_and_pairs_are_carried_to_another_topology(known, thei
         here = cKDTree(mean[known.template.regions[name]])
         there = cKDTree(model.mean_vertices[ids])
         assert there.query(mean[known.template.regions[name]])[0].max() < 8  # an edge of the coarse mesh
-        assert np.quantile(here.query(model.mean_vertices[ids])[0], 0.9) < 1.5  # all but those at open ends
+        # the same vertices are in the other mesh: all but those at open ends, which no scan is followed at
+        assert (here.query(model.mean_vertices[ids])[0] < 0.1).mean() > 0.8
     mirror = known.template.mirror
     off = np.linalg.norm(mean[mirror] - mean * [-1, 1, 1], axis=1)
     assert np.median(off) < 1.5 and (off < 5).mean() > 0.95
