@@ -65,6 +65,17 @@ def load_population(
     Warns:
         PopulationWarning: duplicates and outliers, by name, none is dropped; meshes that the table does not list; ages
             that look like days.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from inface import Mesh, load_population
+        >>> cloud = 50 * np.random.default_rng(0).standard_normal((30, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for i in range(3):
+        ...         Mesh(cloud + i * cloud[::-1] / 50, [[0, 1, 2]]).export(f"{folder}/child{i}.ply")
+        ...     load_population(folder).shapes.shape
+        (3, 30, 3)
     """
     if is_store(folder):
         return open_packed(folder)

@@ -49,6 +49,18 @@ def pack_population(
         FormatError, CorrespondenceError: as `load_population`; all meshes that cannot be packed are looked at first.
         InfaceError: another run is at work in the folder.
         FileAccessError: the folder can't be made, or the disk is full.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from inface import Mesh, load_population
+        >>> from inface.population import pack_population
+        >>> cloud = 50 * np.random.default_rng(0).standard_normal((30, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for i in range(3):
+        ...         Mesh(cloud + i * cloud[::-1] / 50, [[0, 1, 2]]).export(f"{folder}/child{i}.ply")
+        ...     load_population(pack_population(folder, f"{folder}/all.shapes")).shapes[0].shape
+        (30, 3)
     """
     out, run = Path(out), run or Run()
     if out.suffix != SUFFIX:

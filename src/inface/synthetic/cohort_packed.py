@@ -31,12 +31,15 @@ def pack_cohort(
         InfaceError: a part could not be made (its reason), or another run is at work in the folder.
         FileAccessError: the folder can't be made or written.
 
-    >>> import tempfile
-    >>> from inface.population import load_population
-    >>> with tempfile.TemporaryDirectory() as there:
-    ...     heads = load_population(pack_cohort(CohortPlan(2, 2, seed=1), there + "/heads.shapes"))
-    ...     heads.shapes.shape
-    (4, 12839, 3)
+    Examples:
+        >>> import tempfile
+        >>> from inface.population import load_population
+        >>> from inface.synthetic import CohortPlan
+        >>> from inface.synthetic.cohort_packed import pack_cohort
+        >>> with tempfile.TemporaryDirectory() as there:
+        ...     heads = load_population(pack_cohort(CohortPlan(2, 2, seed=1), there + "/heads.shapes"))
+        ...     heads.shapes.shape
+        (4, 12839, 3)
     """
     folder, factors = Path(out), draw_factors(plan)
     count = len(factors.age)
