@@ -58,7 +58,7 @@ class Look:
         arrangement: one of `ARRANGEMENTS`.
         limit: mm at the top of the legend; None: what fits.
         hidden: names of meshes that are switched off.
-        opacity: of every mesh but the first.
+        opacity: of every mesh but the first; model_opacity: of the model, through which a second one inside is seen.
         sliders: how many are shown in a group.
         measure: two landmark names, "" for none.
         dark: the page's theme.
@@ -72,6 +72,7 @@ class Look:
     limit: float | None = None
     hidden: frozenset[str] = frozenset()
     opacity: float = 0.6
+    model_opacity: float = 1.0
     sliders: int = 6
     measure: tuple[str, str] = ("", "")
     dark: bool = False
@@ -81,7 +82,7 @@ class Look:
         for what, known in ((self.colours, COLOURS), (self.arrangement, ARRANGEMENTS)):
             if what not in known:
                 raise ValueError(f"expected one of {', '.join(known)}, got '{what}'")
-        numbers = (self.opacity, self.sliders, 0 if self.limit is None else self.limit)
+        numbers = (self.opacity, self.model_opacity, self.sliders, 0 if self.limit is None else self.limit)
         if not all(isinstance(x, int | float) and x >= 0 for x in numbers):
             raise ValueError(f"expected numbers of zero or more for opacity, sliders and limit, got {numbers}")
         if not (len(self.measure) == 2 and all(isinstance(x, str) for x in (*self.measure, *self.hidden, self.tool))):
