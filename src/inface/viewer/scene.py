@@ -13,6 +13,8 @@ from inface.transforms import Similarity
 COLOURS = ("colour", "clay", "distance", "fit", "uncertainty", "change")
 ARRANGEMENTS = ("overlaid", "side by side")
 UNDO_STEPS = 200
+UNDO_MESHES = 40  # different meshes that the steps before may hold
+MAX_OPENED = 24  # meshes open at once
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,16 @@ class Scene:
         return replace(self, shape=replace(self.shape, **changes))
 
 
+def _kept(past: tuple[Scene, ...]) -> tuple[Scene, ...]:
+    """The latest scenes that hold no more than `UNDO_MESHES` different meshes, so that memory has an end."""
+    seen: set[int] = set()
+    for i in range(len(past) - 1, -1, -1):
+        seen |= {id(one.mesh) for one in past[i].opened}
+        if len(seen) > UNDO_MESHES:
+            return past[i + 1 :]
+    return past
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """Scenes before and after the one shown. The look is not part of undo: going back keeps the present one.
@@ -231,7 +243,7 @@ class History:
             return replace(self, present=scene)
         if key is not None and key == self.key:
             return replace(self, present=scene, future=())
-        return History(scene, (*self.past, self.present)[-UNDO_STEPS:], (), key)
+        return History(scene, _kept((*self.past, self.present)[-UNDO_STEPS:]), (), key)
 
     def undo(self) -> "History":
         """One step back, or the same when there is none."""
