@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from inface.cli.progress import bar
 from inface.errors import InfaceError
 
 
@@ -34,7 +35,9 @@ def share(
             raise InfaceError("give one model, or meshes, not both")
         from inface.reports.sharing import share as write
 
-        error = write(batch.load_model(given[0]), out, title=title, name=Path(given[0]).name)
+        batch.spare([out], given[0])
+        with bar(f"share {out.name}"):
+            error = write(batch.load_model(given[0]), out, title=title, name=Path(given[0]).name)
         size = out.stat().st_size / 1e6
         typer.echo(f"{out}: {size:.1f} MB; its vertices agree with this program's to {error:.4f} mm")
         return
@@ -42,6 +45,7 @@ def share(
     from inface.reports.shared_meshes import share_meshes
 
     paths = batch.expand(given)
+    batch.spare([out], *paths)
     drawn = all(drawn_by(path) for path in paths)
     share_meshes(viewing.load_meshes(given), out, drawn=drawn, allowed=yes, title=title or "")
     typer.echo(f"{out}: {out.stat().st_size / 1e6:.1f} MB; " + ("synthetic" if drawn else "a scan of a person"))

@@ -411,6 +411,12 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
 
         return viewer.view(self, **options)
 
+    def to_torch(self, **options: Any) -> Any:
+        """The model as a PyTorch module: `inface.torch_layer.InfaceLayer(self, **options)` (extra `train`)."""
+        from inface.torch_layer import InfaceLayer
+
+        return InfaceLayer(self, **options)
+
     @staticmethod
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
         """The reference's name for `inface.load_model`."""
