@@ -151,6 +151,7 @@ class Window:
             self.stop()
 
 
+# options: each says what a window opens, or where and how
 def view(
     model: MorphableModel | None = None,
     meshes: Meshes = (),
