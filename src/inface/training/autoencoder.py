@@ -41,7 +41,7 @@ class TrainedAutoencoder:
     def save_record(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""
         with atomic_write(path) as temporary:
-            Path(temporary).write_text(json.dumps(self.record, indent=1))
+            Path(temporary).write_text(json.dumps(self.record, indent=1), encoding="utf-8")
 
 
 # options: the public call, whose keywords users have in their scripts
