@@ -28,9 +28,8 @@ from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
 from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
-from inface.models.misfit import Misfit
 from inface.models.network import stored_floats
-from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.parts import ModelExtras, checked_misfit, checked_noise, template_of, vertex_count
 from inface.models.saving import Saved
 
 
@@ -77,7 +76,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         self.template = template_of(self.mean_vertices, triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
         self.noise_std = checked_noise(extras.get("noise_std"))
-        self.misfit = _fitting_misfit(extras.get("misfit"), len(self.mean_vertices))
+        self.misfit = checked_misfit(extras.get("misfit"), len(self.mean_vertices))
         self.expressions = self._expressions(extras.get("expressions", {}))
         self.age_calibration = self._calibration(extras.get("age_calibration"))
         self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
@@ -210,15 +209,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
 
     def decode_mesh(self, latent: ArrayLike) -> Mesh:
-        """The mesh of one latent code `(K,)`, with the model's colours and landmarks.
-
-        Examples:
-            >>> import inface
-            >>> model = inface.load_default_model("pca")
-            >>> mesh = model.decode_mesh(model.latent_mean)
-            >>> len(mesh.vertices) == len(model.mean_vertices), "prn" in mesh.landmarks.names
-            (True, True)
-        """
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
         vertices = self.decode(latent)
         if vertices.ndim != 2:
             raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
@@ -227,14 +218,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         return Mesh(vertices, self.triangles, self.colors, landmarks)
 
     def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
-        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result.
-
-        Examples:
-            >>> import inface
-            >>> model = inface.load_default_model("pca")
-            >>> model.sample_latents(3, seed=1).shape == (3, len(model.latent))
-            True
-        """
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
         if not n >= 0 or int(n) != n:
             raise ValueError(f"n: expected a whole number of samples, got {n}")
         if not np.isfinite(deviation_factor) or deviation_factor < 0:
@@ -354,9 +338,3 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         from inface.torch_layer import InfaceLayer
 
         return InfaceLayer(self, **options)
-
-
-def _fitting_misfit(misfit: Misfit | None, count: int) -> Misfit | None:
-    if misfit is not None and misfit.vertex_std.shape[1] != count:
-        raise ValueError(f"misfit: expected one of {count} vertices, got {misfit.vertex_std.shape[1]}")
-    return misfit

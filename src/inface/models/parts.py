@@ -83,3 +83,10 @@ def checked_noise(value: float | None) -> float | None:
     if not (np.isfinite(value) and value >= 0):
         raise ValueError(f"noise_std: expected a number of zero or more (mm), got {value}")
     return float(value)
+
+
+def checked_misfit(misfit: Misfit | None, count: int) -> Misfit | None:
+    """The misfit, when it is one of `count` vertices; `ValueError` otherwise."""
+    if misfit is not None and misfit.vertex_std.shape[1] != count:
+        raise ValueError(f"misfit: expected one of {count} vertices, got {misfit.vertex_std.shape[1]}")
+    return misfit
