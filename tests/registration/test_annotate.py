@@ -62,7 +62,7 @@ def test_another_frame_another_unit_and_no_head_are_refused(theirs, model):
         annotate(PCAMorphableModel(mean_vertices=lying, **extras), model)
     with pytest.raises(ValueError, match="in m; bring the model to millimetres"):
         annotate(PCAMorphableModel(mean_vertices=theirs.mean_vertices / 1000, **extras), model)
-    with pytest.raises(ConvergenceError, match="does not lie on the model's mean: .* no head in mm"):
+    with pytest.raises(ConvergenceError, match=r"does not lie on the model's mean: .* no head in mm"):
         annotate(PCAMorphableModel(mean_vertices=theirs.mean_vertices / 100, **extras), model)
 
 
