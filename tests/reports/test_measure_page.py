@@ -94,9 +94,7 @@ def test_a_table_of_children_with_decimal_commas(tmp_path):
     assert [v.label for v in visits] == ["K1", "K2", "child-3"]
     assert visits[0].child == Child(6.5 * 30.4375, "female", 31.5) and visits[1].child.age_days == 365.25
     table.write_text("file,age\na.ply,6,5\n")
-    with pytest.raises(
-        inface.FormatError, match="line 2: 3 cells under 2 headings; with decimal commas"
-    ):
+    with pytest.raises(inface.FormatError, match="line 2: 3 cells under 2 headings; with decimal commas"):
         with_table(visits, table)
     table.write_text("file;age\na.ply;-2\n")
     with pytest.raises(inface.FormatError, match="line 2: age: expected an age of zero or more"):
