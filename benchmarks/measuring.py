@@ -6,11 +6,12 @@
     python benchmarks/measuring.py scan CHECK.jsonl --heads 10 --views full --seed 300 --second
     python benchmarks/measuring.py check CHECK.jsonl
 
-`scan` draws heads (a fifth each: normal, plagiocephaly, brachycephaly, both, scaphocephaly), scans each, registers the scan
-from its true pose (finding the pose is registration's own business, see `benchmarks/registration.py`) and appends one line a
-scan: truth, value, posterior spread, share seen. `--again` scans each head twice, for the repeat error. `learn` finds
-factor, floor and repeat error of each measure. `check` prints the table of errors and how often the intervals hold; its rows
-must be of the second generator setting, on which nothing was learnt. Synthetic heads: no figure here is a clinical figure.
+`scan` draws heads (a fifth each: normal, plagiocephaly, brachycephaly, both, scaphocephaly), scans each, registers
+the scan from its true pose (finding the pose is registration's own business, see `benchmarks/registration.py`) and
+appends one line a scan: truth, value, posterior spread, share seen. `--again 1` scans each head twice, for the repeat
+error. `learn` finds factor, floor and repeat error of each measure. `check` prints the table of errors and how often
+the intervals hold; its rows must be of the second generator setting, on which nothing was learnt. Synthetic heads: no
+figure here is a clinical figure.
 """
 
 import argparse
@@ -34,8 +35,9 @@ from inface.synthetic.head import head_maker
 
 KINDS = ([0, 0, 0, 0], [-8, 0, 0, 0], [0, 8, 0, 0], [6, 6, 0, 0], [0, 0, 8, 0])
 SHOWN = (
-    "circ.go", "circ.ml", "length.dyn", "length.ml", "width.ml", "ci.go", "ci.ml", "cva.30", "cvai.30.short", "ear.shift",
-    "height", "v.tot", "asr.zero", "psr.zero", "vno.alae", "nfa", "nla", "frontal.ft", "n-gn", "n-sn", "en-en", "ex-ex",
+    "circ.go", "circ.ml", "length.dyn", "length.ml", "width.ml", "ci.go", "ci.ml", "cva.30", "cvai.30.short",
+    "ear.shift", "height", "v.tot", "asr.zero", "psr.zero", "vno.alae", "nfa", "nla", "frontal.ft", "n-gn", "n-sn",
+    "en-en", "ex-ex",
     "al-al", "sn-ls", "ch-ch", "zy-zy", "asym.face", "asym.vault",
 )  # fmt: skip
 
@@ -111,8 +113,8 @@ def learn(arguments) -> None:
         repeat = _repeat(rows, id)
         rules[id] = [float(f"{x:.3g}") for x in (factor, floor, repeat)]
     told = {
-        "made": f"benchmarks/measuring.py learn, {len(rows)} scans of synthetic heads of the first generator setting, model "
-        "pca; no clinical figures",
+        "made": f"benchmarks/measuring.py learn, {len(rows)} scans of synthetic heads of the first generator setting, "
+        "model pca; no clinical figures",
         "rules": rules,
     }  # fmt: skip
     Path(arguments.out).write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
@@ -136,7 +138,7 @@ def _fit(error: np.ndarray, spread: np.ndarray, centre: float | None = None) -> 
 
 
 def _repeat(rows: list[dict], id: str) -> float:
-    """Standard deviation between new scans of one head; without pairs, or where more than the error: 0.6 of the error."""
+    """Standard deviation between new scans of one head, at most that of the error; without pairs: 0.6 of it."""
     by_head: dict[tuple, list[float]] = {}
     for row in rows:
         if id in row["value"]:
