@@ -10,6 +10,7 @@ from inface.models import MorphableModel, load_model
 
 _KEPT = 4  # models a process keeps open
 _LOADED: dict[str, MorphableModel] = {}
+_SOURCES: dict[str, str] = {}  # hash -> where a model was found
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,18 @@ class ModelReference:
                 f"no model '{name}': expected a model file or one of the embedded models {', '.join(EMBEDDED)}"
             )
         model = load_default_model(name) if name in EMBEDDED else load_model(name)
-        return cls._of(model, name if name in EMBEDDED else str(Path(name).resolve()))
+        _SOURCES[model.hash] = name if name in EMBEDDED else str(Path(name).resolve())
+        return cls._of(model, _SOURCES[model.hash])
+
+    @classmethod
+    def of(cls, model: MorphableModel, folder: str | Path | None) -> "ModelReference":
+        """Any model: by the name or file that it was loaded from by `named`, else saved into `folder`.
+
+        With `folder` None the reference is good in this process alone.
+        """
+        if model.hash in _SOURCES:
+            return cls._of(model, _SOURCES[model.hash])
+        return cls._of(model, "") if folder is None else cls.saved(model, folder)
 
     @classmethod
     def saved(cls, model: MorphableModel, folder: str | Path) -> "ModelReference":

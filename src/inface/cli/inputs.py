@@ -4,7 +4,7 @@ import glob
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,21 +91,6 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Raise `InfaceError` when one of the files to be written is one of those that are read, whatever it is called.
-
-    Folders among the inputs stand for themselves alone, not for what is in them.
-    """
-    names, places = set(), set()
-    for one in inputs:
-        names.add(os.path.realpath(one))
-        if (place := _place(one)) is not None:
-            places.add(place)
-    for one in outputs:
-        if os.path.realpath(one) in names or _place(one) in places:
-            raise InfaceError(f"the result would overwrite its input '{one}'; name another --out")
-
-
 def paths_in(work: Any) -> list[Path]:
     """Files that a work's options name: masks, tables, models."""
     if isinstance(work, ModelReference):
@@ -132,12 +117,3 @@ def once(load: Callable[[Path], T], path: Path) -> T:
     if known is None or known[0] != stamp:
         known = _ONCE[load, path] = (stamp, load(path))
     return known[1]
-
-
-def _place(path: str | Path) -> tuple[int, int] | None:
-    """Disk and number of a file, the same for all its names; None when there is none."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return (state.st_dev, state.st_ino) if state.st_ino else None

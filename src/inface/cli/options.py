@@ -8,6 +8,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from inface.batches import Part, Run
+
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or an embedded model's name.")]
 MeshesArgument = Annotated[list[str], typer.Argument(metavar="MESH...", help="Mesh files, folders or globs.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; a file when there is one.")]
@@ -47,6 +49,10 @@ class RunOptions:
     again: Annotated[
         bool, typer.Option("--again", help="Make all again, also what stands already.", rich_help_panel=_MANY)
     ] = False
+
+    def run(self) -> Run:
+        """The same as a `batches.Run`; raises `InfaceError` for a part that is none."""
+        return Run(self.workers, self.cluster, Part.parse(self.part) if self.part else None, self.join, self.again)
 
 
 @dataclass(frozen=True)

@@ -7,39 +7,41 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.cli.progress import bar
+from inface.cli.progress import verdict_bar
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
-    app.command("register")(register_scans)
+    app.command("register")(batch.flat(register_scans))
 
 
 def register_scans(
     scans: Annotated[list[str], typer.Argument(metavar="SCAN...", help="Scan files, folders or globs.")],
+    run: batch.RunOptions,
     model: Annotated[str, typer.Option(help="A model file, or an embedded model's name.")] = "pca",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("registered"),
     settings: Annotated[Path | None, typer.Option(help="Settings (YAML), as written beside earlier results.")] = None,
     landmarks: Annotated[bool, typer.Option("--landmarks", help="Use the landmark file beside each scan.")] = False,
     unit: Annotated[str | None, typer.Option(help="mm, cm, m or inch; found when not given.")] = None,
-    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
     pictures: Annotated[bool, typer.Option(help="Write a picture of each.")] = True,
 ) -> None:
     """Register scans; report.csv and index.html list the doubtful ones first. Exits 1 when one failed."""
     from inface.registration.batch import register_folder
     from inface.registration.settings_file import read_settings
 
+    chosen_run = run.run()
     paths = batch.expand(scans)
     loaded = batch.load_model(model)
     chosen = None if settings is None else read_settings(settings)
-    with bar("register") as progress:
+    with batch.warnings_as_lines(), verdict_bar("register", len(chosen_run.of(paths))) as progress:
         rows = register_folder(
-            paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, workers=workers,
-            pictures=pictures, label=Path(model).name, progress=lambda done, total, _row: progress(done, total),
+            paths, out, loaded, settings=chosen, use_landmarks=landmarks, unit=unit, run=chosen_run,
+            pictures=pictures, label=Path(model).name, progress=progress,
         )  # fmt: skip
     for row in rows:
         typer.echo(f"{row['verdict']:8s} {row['name']}  {row['reasons']}".rstrip())
     counts = Counter(row["verdict"] for row in rows)
-    typer.echo(f"{counts['ok']} ok, {counts['partial']} partial, {counts['failed']} failed; see {out / 'index.html'}")
+    see = f"see {out / 'index.html'}" if chosen_run.part is None else "the whole, or --join, writes the report"
+    typer.echo(f"{counts['ok']} ok, {counts['partial']} partial, {counts['failed']} failed; {see}")
     if counts["failed"]:
         raise typer.Exit(1)
