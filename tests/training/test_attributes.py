@@ -28,11 +28,13 @@ def model():
 
 @pytest.fixture(scope="module")
 def folder(model, tmp_path_factory):
-    """Forty children drawn from the model, as files with their ages."""
+    """Forty children that differ in twelve of the model's modes, as files with their ages."""
     place = tmp_path_factory.mktemp("cohort")
     rows = ["file,subject,age_months"]
-    for i, mesh in enumerate(model.sample_meshes(40, 0.8, seed=2)):
-        inface.Mesh(mesh.vertices, mesh.triangles).export(place / f"c{i:02d}.ply")
+    z = np.zeros((40, len(model.latent)))
+    z[:, :12] = np.random.default_rng(2).normal(size=(40, 12)) * 0.8
+    for i, shape in enumerate(model.decode(model.latent_mean + z * model.latent_std)):
+        inface.Mesh(shape, model.triangles).export(place / f"c{i:02d}.ply")
         rows.append(f"c{i:02d}.ply,s{i},{1 + 0.5 * i}")
     (place / "manifest.csv").write_text("\n".join(rows) + "\n")
     return place
@@ -117,7 +119,9 @@ def test_a_curved_label_gets_a_rising_curve_that_straightens_it():
 
 def test_learnt_attributes_estimate_children_that_were_held_out(model):
     """Labels that are linear in the latent are found again; the measures themselves nearly so."""
-    shapes = model.decode(model.sample_latents(60, 0.7, seed=5)).astype(np.float64)
+    z = np.zeros((60, len(model.latent)))
+    z[:, :10] = np.random.default_rng(5).normal(size=(60, 10)) * 0.7
+    shapes = model.decode(model.latent_mean + z * model.latent_std).astype(np.float64)
     template = model.template
     population = inface.Population(template, shapes, age_months=np.linspace(1, 30, 60))
     labels = labels_of(population)
@@ -156,7 +160,7 @@ def test_the_verbs_from_a_folder_to_a_corrected_child(model, folder, tmp_path, c
     coloured = inface.Mesh.load(out / "c07_difference.ply")
     far = np.linalg.norm(after.vertices - before.vertices, axis=1)
     assert numbers["difference_mm"]["largest"] <= far.max() + 1e-6
-    assert np.ptp(coloured.colors[:, 0]) > 0.2
+    assert np.ptp(coloured.colors[:, 0]) > 0.1
 
 
 def test_regressors_between_models_both_ways(model, folder, tmp_path, capsys):
