@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AEMorphableModel": "inface.models",
     "AgeCalibration": "inface.models",
+    "annotate": "inface.registration.annotate",
     "AttributeRegressor": "inface.models",
     "compare": "inface.reports.visits",
     "ConvergenceError": "inface.errors",

@@ -28,6 +28,12 @@ def load_default_model(name: str = "pca") -> MorphableModel:
     """An embedded model by name; the same object at every call.
 
     Its `card` says what it was made from and by which command. Raises `ValueError` naming the models there are.
+
+    Examples:
+        >>> import inface
+        >>> model = inface.load_default_model("disentangled")
+        >>> list(model.blocks), model.template.unit
+        (['identity', 'expression', 'age'], 'mm')
     """
     if name not in EMBEDDED:
         known = ", ".join(EMBEDDED) or "none"

@@ -34,6 +34,7 @@ VERBS = (
     "train_attributes",
     "evaluate",
     "register",
+    "annotate",
     "measure",
 )
 

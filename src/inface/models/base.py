@@ -147,6 +147,16 @@ class MorphableModel(BlockEdits, Completing):
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
         `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> child = model.sample_meshes(1, seed=1)[0]
+            >>> code = model.encode(child)
+            >>> bool(abs(model.decode(code) - child.vertices).max() < 1e-2)
+            True
+            >>> model.encode(child, unknown_vertex_mask=model.template.regions["nose"]).shape == code.shape
+            True
         """
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
@@ -167,7 +177,15 @@ class MorphableModel(BlockEdits, Completing):
         """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
 
     def decode_mesh(self, latent: ArrayLike) -> Mesh:
-        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> mesh = model.decode_mesh(model.latent_mean)
+            >>> len(mesh.vertices) == len(model.mean_vertices), "prn" in mesh.landmarks.names
+            (True, True)
+        """
         vertices = self.decode(latent)
         if vertices.ndim != 2:
             raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
@@ -176,7 +194,14 @@ class MorphableModel(BlockEdits, Completing):
         return Mesh(vertices, self.triangles, self.colors, landmarks)
 
     def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
-        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.sample_latents(3, seed=1).shape == (3, len(model.latent))
+            True
+        """
         if not n >= 0 or int(n) != n:
             raise ValueError(f"n: expected a whole number of samples, got {n}")
         if not np.isfinite(deviation_factor) or deviation_factor < 0:
@@ -185,7 +210,14 @@ class MorphableModel(BlockEdits, Completing):
         return (self.latent_mean + deviation_factor * self.latent_std * noise).astype(self.dtype)
 
     def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
-        """`n` random meshes; see `sample_latents`."""
+        """`n` random meshes; see `sample_latents`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> len(model.sample_meshes(2, deviation_factor=0.5, seed=1))
+            2
+        """
         return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
 
     @property
@@ -269,7 +301,15 @@ class MorphableModel(BlockEdits, Completing):
     # --- the whole model
 
     def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
-        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`."""
+        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> named = model.with_extras(card={"data": "synthetic children"})
+            >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
+            ('synthetic children', True)
+        """
         mine = self._extras()
         mine.update(extras)
         return self._copy(**mine)
@@ -293,7 +333,15 @@ class MorphableModel(BlockEdits, Completing):
         """The same weights with these extras."""
 
     def save(self, path: str | Path) -> None:
-        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too."""
+        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.save("model.h5")
+            >>> inface.load_model("model.h5").hash == model.hash
+            True
+        """
         inface_h5.write_data(path, self.data(), self.template.hash)
 
     def visualize(self, **options: Any) -> Any:

@@ -54,6 +54,14 @@ class BlockEdits(ABC):
         Args:
             code: a block-long `(w,)` or full-long `(K,)` code, or the name of a stored expression.
             strength: 0 is neutral (`neutral_code`), 1 the code itself; in between weaker, above 1 exaggerated.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> crying = model.set_expression(child, "crying")
+            >>> len(crying.vertices) == len(child.vertices)
+            True
         """
         wanted = self.expression_code(code)
         if strength != 1:
@@ -64,7 +72,18 @@ class BlockEdits(ABC):
     def transfer_expression(
         self, source: Mesh, target: Mesh, *, keep_detail: bool = False, align: bool = False, check: bool = True
     ) -> Mesh:
-        """The target mesh with the source's expression."""
+        """The target mesh with the source's expression.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> other = model.sample_meshes(2, deviation_factor=0.5, seed=1)[1]
+            >>> smiling = model.set_expression(other, "smiling")
+            >>> both = model.transfer_expression(smiling, child, keep_detail=True)  # the child, with the other's smile
+            >>> both.vertices.shape == child.vertices.shape
+            True
+        """
         block = self.latent.block("expression")
         giver = correspondence.check(self.template, source, align=align, check=check)
         others = frozenset(self.latent.blocks) - {"expression"}
@@ -73,7 +92,16 @@ class BlockEdits(ABC):
         return self._with_block(arrival, "expression", code, keep_detail)
 
     def neutralize(self, mesh: Mesh, *, keep_detail: bool = False, align: bool = False, check: bool = True) -> Mesh:
-        """The mesh with the neutral expression; see `neutral_code`."""
+        """The mesh with the neutral expression; see `neutral_code`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> calm = model.neutralize(child, keep_detail=True)  # the child's own detail stays
+            >>> calm.vertices.shape == child.vertices.shape
+            True
+        """
         return self.set_expression(mesh, self.neutral_code(), keep_detail=keep_detail, align=align, check=check)
 
     def neutral_code(self) -> FloatArray:
@@ -101,6 +129,14 @@ class BlockEdits(ABC):
 
         A number for a block one wide; a vector of the block's width for a wider one, where a number is refused (the
         reference would change one of the entries). For ages in months see `set_age`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> code = model.latent_mean[model.blocks["age"]] + 1  # a raw code, one deviation older than the mean
+            >>> model.age(model.adjust_age(child, code)) > 12  # months
+            True
         """
         block = self.latent.block("age")
         width = block.stop - block.start
@@ -116,6 +152,13 @@ class BlockEdits(ABC):
         """The age in months that the mesh looks like.
 
         Outside the calibrated ages it is extrapolated with an `ExtrapolationWarning`; far outside: `ValueError`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> 0 < model.age(child) < 40  # months
+            True
         """
         calibration, block = self._calibrated()
         arrival = correspondence.check(self.template, mesh, align=align, check=check)
@@ -138,6 +181,14 @@ class BlockEdits(ABC):
         `months`. With it (better: a child large for its age stays large) the code is raised by the calibration's
         difference between the two ages; with `keep_detail` too, the change put on the scan is the model's between
         those two ages.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> older = model.set_age(child, months=24)
+            >>> abs(model.age(older) - 24) < 2
+            True
         """
         calibration, block = self._calibrated()
         target = calibration.to_code(months)
@@ -161,6 +212,13 @@ class BlockEdits(ABC):
 
         The root of the sum of squared standardised entries: a typical shape has about the root of the number of
         entries. Entries without spread are left out.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("disentangled")
+            >>> child = model.sample_meshes(1, deviation_factor=0.5, seed=1)[0]
+            >>> list(model.plausibility(child))  # standard deviations: of each block, and of all
+            ['identity', 'expression', 'age', 'overall']
         """
         arrival = correspondence.check(self.template, mesh, align=align, check=check)
         z = self.latent.standardise(self.encode_checked(arrival.vertices).astype(np.float64))

@@ -39,6 +39,16 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         FormatError: the file is no PCA model, or damaged.
         ValueError: wrong shapes, NaN or infinity, eigenvalues below zero by more than round-off, rows that are not
             orthonormal.
+
+    Examples:
+        >>> import numpy as np
+        >>> import inface
+        >>> up = np.tile([0.0, 1.0, 0.0], 3)[None] / np.sqrt(3)  # one mode: all three vertices move up
+        >>> model = inface.PCAMorphableModel(
+        ...     components=up, eigenvalues=[4.0], mean_vertices=np.eye(3), triangles=[[0, 1, 2]]
+        ... )
+        >>> model.decode([0.0]).tolist() == np.eye(3).tolist()
+        True
     """
 
     kind = "pca"
@@ -72,7 +82,14 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         super().__init__(mean_vertices, triangles, space, self.components.dtype, **extras)
 
     def decode(self, latent: ArrayLike) -> FloatArray:
-        """Vertices `(..., V, 3)` of codes `(..., k)`: one matrix product, then the mean in place."""
+        """Vertices `(..., V, 3)` of codes `(..., k)`: one matrix product, then the mean in place.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.decode(model.latent_mean).shape == model.mean_vertices.shape
+            True
+        """
         codes = self._codes(latent)
         flat = codes.reshape(-1, codes.shape[-1]) @ self.components if codes.ndim > 1 else codes @ self.components
         flat += self.mean_flat

@@ -33,6 +33,12 @@ class LinearRegressor:
     Attributes:
         matrix: `(out, in)`.
         intercept: `(out,)`.
+
+    Examples:
+        >>> import inface
+        >>> head_to_skull = inface.LinearRegressor([[2.0, 0.0], [0.0, 1.0]], [0.0, 1.0])
+        >>> head_to_skull([1.0, 1.0]).tolist()
+        [2.0, 2.0]
     """
 
     def __init__(self, matrix: ArrayLike | str | Path, intercept: ArrayLike | None = None) -> None:

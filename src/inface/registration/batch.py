@@ -26,10 +26,12 @@ from inface.registration.settings import Settings
 from inface.registration.settings_file import write_settings
 
 COLUMNS = (
-    "name", "verdict", "reasons", "unit", "score", "explained", "coverage", "face_coverage", "gap", "sigma",
-    "mahalanobis", "largest", "worst_part", "mean_distance", "seconds", "notes", "scan", "mesh",
+    "name", "verdict", "reasons", "scope", "cap", "doubtful", "extrapolated", "unit", "size", "score", "explained",
+    "coverage", "face_coverage", "gap", "sigma", "mahalanobis", "largest", "likeness", "worst_part", "mean_distance",
+    "misfit", "seconds", "notes", "scan", "mesh", "record",
 )  # fmt: skip
-RESULTS = (".ply", ".json", ".png")  # what is written of a scan
+UNSURE = ("doubtful", "extrapolated")
+RESULTS = (".ply", ".json", ".npz", ".png")  # what is written of a scan
 Progress = Callable[[int, int, Mapping[str, Any]], None]
 
 
@@ -42,6 +44,7 @@ def register_folder(
     settings: Settings | None = None,
     use_landmarks: bool = False,
     unit: str | None = None,
+    scale: float | None = None,
     workers: int = 1,
     pictures: bool = True,
     label: str = "",
@@ -50,8 +53,9 @@ def register_folder(
 ) -> list[dict[str, Any]]:
     """Register many scans; returns one row a scan, the doubtful ones first.
 
-    Writes to `out`: `NAME.ply` (the model's topology on the scan), `NAME.json` (verdict, reasons, measures, latent,
-    transform), `NAME.png`, and for all of them `report.csv`, `index.html` (contact sheet) and `settings.yaml`.
+    Writes to `out`: `NAME.ply` (the model's topology on the scan), `NAME.json` (verdict, reasons, parts, measures,
+    latent, transform), `NAME.npz` (the whole record, for `Registration.load`), `NAME.png`,
+    and for all of them `report.csv`, `index.html` (contact sheet) and `settings.yaml`.
     What was made from the same file, model and settings is not made again, so a killed run goes on where it was; the
     files of the run stand in `out/.run`.
 
@@ -60,6 +64,7 @@ def register_folder(
         model: a model, or the name of a shipped one.
         use_landmarks: take the landmark file beside each scan (exactly its name), where there is one.
         unit: of all scans; None: found for each.
+        scale: millimetres in one unit of all scans, where it is none of the known units.
         workers: processes, each with one BLAS thread.
         pictures: write `NAME.png`.
         label: what page and settings call the model; "": its name, or its kind.
@@ -92,7 +97,7 @@ def register_folder(
     _refuse_overwriting(paths, folder, reference)
     folder.mkdir(parents=True, exist_ok=True)
     write_settings(folder / "settings.yaml", settings, label, model.hash)
-    options = {"settings": settings, "use_landmarks": use_landmarks, "unit": unit, "pictures": pictures}
+    options = {"settings": settings, "use_landmarks": use_landmarks, "unit": unit, "scale": scale, "pictures": pictures}
     items = [Scan(p.stem, str(p.absolute()), _stamp(p, use_landmarks), str(p)) for p in paths]
     told = {**options, "settings": asdict(settings), "model": model.hash, "version": __version__}
     if run.cluster:
@@ -133,7 +138,7 @@ class RegisterScan:
         """The row of the scan, its verdict, and the files that were written."""
         folder = Path(self.folder)
         row = _one(scan, self.model.load(), folder, self.options)
-        names = [f"{scan.key}.json", *(row[k] for k in ("mesh", "picture") if row.get(k))]
+        names = [f"{scan.key}.json", *(row[k] for k in ("mesh", "record", "picture") if row.get(k))]
         return {"row": row, "verdict": row["verdict"], "files": written(*(folder / name for name in names))}
 
 
@@ -144,6 +149,11 @@ def _stamp(path: Path, use_landmarks: bool) -> str:
         files.append(found)
     states = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) if f.is_file() else (f.name, -1, -1) for f in files]
     return json.dumps(states)
+
+
+def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with None for what is no number, which JSON does not know."""
+    return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in values.items()}
 
 
 def _refuse_overwriting(paths: Sequence[Path], folder: Path, model: ModelReference) -> None:
@@ -182,14 +192,22 @@ def _one(wanted: Scan, model: Any, folder: Path, options: Mapping[str, Any]) -> 
         given = None
         if options["use_landmarks"] and (found := find_landmark_file(source)) is not None:
             given = read_landmark_file(found)
-        done = register(scan, model, given, unit=options["unit"], settings=options["settings"])
+        done = register(scan, model, given, unit=options["unit"], scale=options["scale"], settings=options["settings"])
         row |= {"verdict": done.verdict, "reasons": "; ".join(done.reasons), "notes": "; ".join(done.notes)}
-        row |= {"unit": done.unit, "seconds": done.seconds}
+        row |= {"unit": done.unit, "seconds": done.seconds, "scope": done.scope}
+        row |= {state: ", ".join(n for n, p in done.parts.items() if p.state == state) for state in UNSURE}
+        if done.cap is not None:
+            row["cap"] = "worn" if done.cap.worn else "bare"
         row |= {k: float(v) if np.isfinite(v) else None for k, v in done.measures.items()}
         if done.mesh is not None and done.transform is not None and done.latent is not None:
             row["mesh"] = f"{source.stem}.ply"
             done.mesh.export(folder / row["mesh"])
+            row["record"] = f"{source.stem}.npz"
+            done.save(folder / row["record"])
             record = {
+                "because": [asdict(reason) for reason in done.because],
+                "parts": {name: _json_values(asdict(part)) for name, part in done.parts.items()},
+                "cap": None if done.cap is None else _json_values(asdict(done.cap)),
                 "transform": done.transform.matrix.tolist(),
                 "latent": np.asarray(done.latent, float).tolist(),
                 "support": np.flatnonzero(done.support).tolist(),  # type: ignore[arg-type]
