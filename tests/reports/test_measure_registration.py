@@ -76,6 +76,16 @@ def test_values_do_not_depend_on_the_scans_pose_and_unit_and_lines_lie_on_the_sc
     assert np.abs(done.transform.inverse().apply(diagonal)).max() < 200
 
 
+def test_an_adult_is_measured_in_the_size_of_the_scan(model, plain):
+    done = registration(model, size=1.25)
+    done.transform = Similarity(done.transform.rotation, done.transform.translation, 1.25 * done.transform.scale)
+    done.mesh = inface.Mesh(done.transform.apply(done.model_mesh.vertices), model.triangles)
+    found = inface.measure(done, samples=0)
+    assert found["circ.ml"].value == pytest.approx(1.25 * plain["circ.ml"].value, abs=1e-6)
+    a, b = found.lines["diagonal.l"]
+    assert 1000 * np.linalg.norm(b - a) == pytest.approx(found["diagonal.l"].value)
+
+
 def test_given_landmarks_are_points_of_the_scan(model, plain):
     done = registration(model)
     at = done.transform.apply(done.model_mesh.vertices[model.template.landmarks["v"]])
