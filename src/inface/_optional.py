@@ -13,6 +13,8 @@ EXTRAS = {
     "PIL": "render",
     "imageio_ffmpeg": "render",
     "torch": "train",
+    "safetensors": "train",
+    "onnxscript": "export",
     "yaml": "registration",
     "distributed": "distributed",
     "dask_jobqueue": "slurm",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from inface import _validate, codecs
 from inface._validate import FloatArray, IntArray
+from inface.compat import MeshNames
 from inface.geometry import adjacency
 from inface.landmarks import LandmarkSet, SurfaceAnchors
 
@@ -54,7 +55,7 @@ class MeshInfo:
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class Mesh(MeshNames):
     """A triangle mesh, or a bare point cloud (no triangles); every operation returns a new one, arrays are read-only.
 
     Attributes:

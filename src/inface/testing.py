@@ -87,7 +87,10 @@ def _inputs_kept(model: MorphableModel, meshes: list[Mesh]) -> None:
 def _refusals(model: MorphableModel, meshes: list[Mesh]) -> None:
     mean = np.asarray(model.latent_mean, float)
     broken = np.where(np.arange(len(mean)) == 0, np.nan, mean)
-    for what, latent in (("too long", np.append(mean, 0)), ("too short", mean[:-1]), ("NaN", broken)):
+    wrong = [("too long", np.append(mean, 0)), ("empty", mean[:0]), ("NaN", broken)]
+    if model.kind != "pca":  # components are in order: the first of them are a code
+        wrong.append(("too short", mean[:-1]))
+    for what, latent in wrong:
         _refused(functools.partial(model.decode, latent), ValueError, f"decode takes a latent that is {what}")
     mesh = meshes[0]
     hole = mesh.vertices.copy()

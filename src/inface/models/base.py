@@ -11,7 +11,17 @@ from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
-from inface.codecs.model_formats import CARD_LIMIT, ModelData, ModelFile, contents_hash, inface_h5
+from inface.codecs.model_formats import (
+    CARD_LIMIT,
+    ModelData,
+    ModelFile,
+    contents_hash,
+    inface_h5,
+    read_model,
+    statismo,
+)
+from inface.codecs.model_formats.plain_npz import write_plain
+from inface.compat import ModelNames
 from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
@@ -24,7 +34,7 @@ from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
 
 
-class MorphableModel(BlockEdits, Completing):
+class MorphableModel(BlockEdits, Completing, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -141,12 +151,18 @@ class MorphableModel(BlockEdits, Completing):
         noise_std: float | None = None,
         align: bool = False,
         check: bool = True,
+        sigma: float = 0,
+        num_components: int | None = None,
     ) -> FloatArray:
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
         `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
+
+        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on codes that are not
+        divided by their spread (`noise_std` is the better way), and how many components are fitted; the code has
+        that length, which `decode` takes.
 
         Examples:
             >>> import inface
@@ -158,6 +174,8 @@ class MorphableModel(BlockEdits, Completing):
             >>> model.encode(child, unknown_vertex_mask=model.template.regions["nose"]).shape == code.shape
             True
         """
+        if sigma or num_components is not None:
+            return self.encode_as_published(vertices, unknown_vertex_mask, invert_mask, sigma, num_components)
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
             codes = [
@@ -171,6 +189,17 @@ class MorphableModel(BlockEdits, Completing):
         if came.known is None:
             return self.encode_checked(came.vertices)
         return completion.encode_known(self, came.vertices, came.known, noise_std)
+
+    def encode_as_published(
+        self,
+        vertices: Mesh | ArrayLike,
+        unknown_vertex_mask: ArrayLike | None,
+        invert_mask: bool,
+        sigma: float,
+        num_components: int | None,
+    ) -> FloatArray:
+        """`encode` with the reference's `sigma` and `num_components`; only a PCA model has it."""
+        raise ValueError("sigma, num_components: only PCA models take them, whose components are in order")
 
     @abstractmethod
     def decode(self, latent: ArrayLike) -> FloatArray:
@@ -209,8 +238,15 @@ class MorphableModel(BlockEdits, Completing):
         noise = np.random.default_rng(seed).standard_normal((int(n), len(self.latent)))
         return (self.latent_mean + deviation_factor * self.latent_std * noise).astype(self.dtype)
 
-    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
-        """`n` random meshes; see `sample_latents`.
+    def sample_meshes(
+        self,
+        n: int | None = None,
+        deviation_factor: float = 1,
+        seed: int | None = None,
+        *,
+        num_samples: int | None = None,
+    ) -> list[Mesh]:
+        """`n` random meshes (the reference's scripts say `num_samples=`); see `sample_latents`.
 
         Examples:
             >>> import inface
@@ -218,6 +254,10 @@ class MorphableModel(BlockEdits, Completing):
             >>> len(model.sample_meshes(2, deviation_factor=0.5, seed=1))
             2
         """
+        if (n is None) == (num_samples is None):
+            raise TypeError("sample_meshes: give the number of meshes, once")
+        n = num_samples if n is None else n
+        assert n is not None
         return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
 
     @property
@@ -332,8 +372,16 @@ class MorphableModel(BlockEdits, Completing):
     def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
         """The same weights with these extras."""
 
-    def save(self, path: str | Path) -> None:
-        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too.
+    def save(self, path: str | Path, format: str | None = None) -> None:
+        """Write the model atomically: to HDF5 that the INFACE reference opens too, a plain `.npz`, or statismo's HDF5.
+
+        Args:
+            path: of the file.
+            format: "inface", "npz" or "statismo"; None: "npz" for a name that ends so, else "inface".
+
+        Raises:
+            FormatError: an unknown format, or an autoencoder for statismo, which holds PCA models only. What statismo
+                cannot hold (landmarks, regions, colours, the card) is said in a `FileWarning`.
 
         Examples:
             >>> import inface
@@ -342,13 +390,32 @@ class MorphableModel(BlockEdits, Completing):
             >>> inface.load_model("model.h5").hash == model.hash
             True
         """
-        inface_h5.write_data(path, self.data(), self.template.hash)
+        chosen = format or ("npz" if Path(path).suffix.lower() == ".npz" else "inface")
+        if chosen == "npz":
+            write_plain(path, self.data(), self.template.hash)
+        elif chosen == "statismo":
+            statismo.write(path, self.data())
+        elif chosen == "inface":
+            inface_h5.write_data(path, self.data(), self.template.hash)
+        else:
+            raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
+
+    @staticmethod
+    def parameters_of(path: str | Path) -> dict[str, Any]:
+        """The nested dictionary of arrays in a model file."""
+        return dict(read_model(path)[0])
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
         from inface import viewer
 
         return viewer.view(self, **options)
+
+    def to_torch(self, **options: Any) -> Any:
+        """The model as a PyTorch module: `inface.torch_layer.InfaceLayer(self, **options)` (extra `train`)."""
+        from inface.torch_layer import InfaceLayer
+
+        return InfaceLayer(self, **options)
 
     @staticmethod
     def load_correct_morphable_model(path: str | Path) -> "MorphableModel":

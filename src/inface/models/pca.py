@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from inface._validate import BoolArray, FloatArray
 from inface.codecs.model_formats import ModelData
 from inface.compat import PathOrArrays
+from inface.compat.models import regularised_code
 from inface.fitting import Fit, LinearFitter
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
@@ -84,13 +85,15 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
     def decode(self, latent: ArrayLike) -> FloatArray:
         """Vertices `(..., V, 3)` of codes `(..., k)`: one matrix product, then the mean in place.
 
+        A shorter code is that of the first components; the others are at their mean.
+
         Examples:
             >>> import inface
             >>> model = inface.load_default_model("pca")
             >>> model.decode(model.latent_mean).shape == model.mean_vertices.shape
             True
         """
-        codes = self._codes(latent)
+        codes = self._codes(self.full_code(latent))
         flat = codes.reshape(-1, codes.shape[-1]) @ self.components if codes.ndim > 1 else codes @ self.components
         flat += self.mean_flat
         return flat.reshape(*codes.shape[:-1], len(self.mean_vertices), 3)
@@ -107,6 +110,26 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         for rows in self.latent.parts(skip):
             out[..., rows] = centred_product(self.components[rows], flat, mean)
         return out
+
+    def encode_as_published(
+        self,
+        vertices: Mesh | ArrayLike,
+        unknown_vertex_mask: ArrayLike | None,
+        invert_mask: bool,
+        sigma: float,
+        num_components: int | None,
+    ) -> FloatArray:
+        count = len(self.components) if num_components is None else int(num_components)
+        if not 1 <= count <= len(self.components):
+            raise ValueError(f"num_components: expected 1 to {len(self.components)}, got {num_components}")
+        if not sigma >= 0:
+            raise ValueError(f"sigma: expected a number of zero or more, got {sigma}")
+        came = correspondence.check(self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask)
+        if came.vertices.ndim != 2:
+            raise ValueError(f"vertices: expected one shape (V, 3), got {came.vertices.shape}")
+        known = np.ones(len(self.mean_vertices), bool) if came.known is None else came.known
+        offsets = came.vertices - self.mean_vertices
+        return regularised_code(self.components[:count], offsets, known, sigma).astype(self.dtype)
 
     @cached_property
     def fitter(self) -> LinearFitter:

@@ -18,6 +18,7 @@ from inface.codecs.regression_json import (
     write_attributes,
     write_linear_regressor,
 )
+from inface.compat import RegressorNames
 from inface.mesh import Mesh
 from inface.models import correspondence
 from inface.models.label_maps import to_label, to_score
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from inface.models.base import MorphableModel
 
 
-class LinearRegressor:
+class LinearRegressor(RegressorNames):
     """`y = matrix @ x + intercept`, e.g. from the latents of a head model to those of a skull model.
 
     Attributes:
@@ -67,8 +68,6 @@ class LinearRegressor:
         """Latents `(..., out)` of latents `(..., in)`."""
         codes = finite("latent", floats("latent", latent, (self.matrix.shape[1],)))
         return codes @ self.matrix.T + self.intercept
-
-    translate_latent_code = __call__  # the reference's name
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from inface.codecs.model_formats.compact_npz import compact_names, read_compact_data, write_compact_data
+from inface.codecs.model_formats.foreign import is_foreign, read_foreign
+from inface.errors import FormatError
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.base import MorphableModel, extras_of
 from inface.models.pca import PCAMorphableModel
@@ -14,11 +16,19 @@ __all__ = ["compact_names", "load_model", "read_compact", "write_compact"]
 KINDS = (PCAMorphableModel, AEMorphableModel)  # imported here, so that a file of each is known
 
 
-def load_model(path: str | Path) -> MorphableModel:
-    """The model in an HDF5 file, of INFACE's layouts or ours; its keys tell the kind.
+def load_model(path: str | Path, *, unit: str | None = None, frame: str | None = None) -> MorphableModel:
+    """The model in a file of INFACE's layouts, of ours, or of another program; the contents tell the kind.
+
+    Of others: statismo, Scalismo and Basel Face Model HDF5, FLAME and SMPL-X style `.npz`, BabyFaceModel `.mat`, a
+    folder of ICT-FaceKit, or of meshes in correspondence. They come out in millimetres and this package's frame.
+
+    Args:
+        path: of the file or folder.
+        unit: of a model of others: "mm", "cm", "m" or "inch"; None: found by its size, and said in a `FileWarning`.
+        frame: of a model of others: "left-up-front" (as here), "LPS" or "RAS"; None: taken as here, and said.
 
     Raises:
-        FormatError: not HDF5, damaged, or of no known layout; the sentence lists the keys.
+        FormatError: damaged, a pickle, or of no known layout; the sentence lists the keys.
         FileNotFoundError: there is no such file.
 
     >>> import os, tempfile, inface
@@ -27,6 +37,12 @@ def load_model(path: str | Path) -> MorphableModel:
     >>> type(inface.load_model(path)) is inface.PCAMorphableModel
     True
     """
+    if is_foreign(path):
+        data = read_foreign(path, unit, frame)
+        try:
+            return MorphableModel.kinds[data.kind].from_data(data)
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"'{path}': {error}") from None
     return MorphableModel.from_file(path)
 
 

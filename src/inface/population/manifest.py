@@ -62,12 +62,18 @@ def read_manifest(folder: Path) -> Manifest:
         if not files:
             raise FormatError(f"'{folder}': expected registered meshes or a manifest.csv, found neither")
         return Manifest(files)
-    columns, lines, comma = _table(table)
-    files = _files(folder, table, columns["file"])
+    names, read = read_table(table)
+    files = _files(folder, table, names)
     twice = [path for path, count in Counter(files).items() if count > 1]
     if twice:
         raise FormatError(f"'{table}': '{min(twice).name}' stands more than once; give each scan one row")
     listed = set(files)
+    return Manifest(files, read, tuple(p.name for p in there if _is_mesh(p) and p not in listed))
+
+
+def read_table(table: Path) -> tuple[list[str], dict[str, NDArray]]:
+    """Names in the column "file", and the other columns, of a table as `read_manifest` describes it."""
+    columns, lines, comma = _table(table)
     read: dict[str, NDArray] = {}
     for name in columns:
         cells = _Cells(table, name, columns[name], lines)
@@ -78,7 +84,7 @@ def read_manifest(folder: Path) -> Manifest:
         elif name in _NUMBERS:
             read[name] = _numbers(cells, _NUMBERS[name], comma)
     _check_subjects(table, read)
-    return Manifest(files, read, tuple(p.name for p in there if _is_mesh(p) and p not in listed))
+    return columns["file"], read
 
 
 def write_manifest(path: Path, files: Sequence[str], columns: Mapping[str, NDArray]) -> None:

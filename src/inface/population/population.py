@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ class Population:
     Attributes:
         COLUMNS: the names of what may be known of each shape, as attributes here and columns of a `manifest.csv`.
         template: the topology, landmarks, regions and mirror pairs all shapes share.
-        shapes: `(N, V, 3)` float32 or float64, in the template's unit and frame; a memory map is allowed.
+        shapes: `(N, V, 3)` float32 or float64, in the template's unit and frame; a memory map is allowed, and
+            `MappedShapes` of a packed population.
         subject: `(N,)` str, the child's name; scans of one child share it. None when unknown.
         age_months: `(N,)` float, NaN where unknown; None when no age is known.
         sex: `(N,)` str "male", "female" or "" (unknown); None when unknown.
@@ -45,7 +46,7 @@ class Population:
     COLUMNS: ClassVar = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
 
     template: Template
-    shapes: FloatArray
+    shapes: Any
     subject: NDArray[np.str_] | None = None
     age_months: FloatArray | None = None
     sex: NDArray[np.str_] | None = None

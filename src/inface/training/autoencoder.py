@@ -17,7 +17,7 @@ from inface.codecs import atomic_write
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.span import SkipNetwork, SpanModel
 from inface.population import Population, training_part
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.training.problem import Problem
 from inface.training.settings import Progress, Settings
 from inface.training.span import finish, fold

@@ -4,7 +4,7 @@ import numpy as np
 
 from inface._validate import FloatArray
 from inface.models.span import SpanModel
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.training.twofactor import TwoFactor, solve_codes
 
 

@@ -62,7 +62,12 @@ def read_data(file: ModelFile) -> ModelData:
 
 def write_data(path: str | Path, data: ModelData, template_hash: str) -> None:
     """Write a model atomically in our versioned layout, which the INFACE reference opens too."""
-    attributes = {
+    write_model(path, contents(data), attributes_of(data, template_hash))
+
+
+def attributes_of(data: ModelData, template_hash: str) -> dict[str, Any]:
+    """What a file says of itself beside the arrays."""
+    return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "kind": data.kind,
@@ -70,7 +75,6 @@ def write_data(path: str | Path, data: ModelData, template_hash: str) -> None:
         "template_hash": template_hash,
         "card": json.dumps(dict(data.card)),
     }
-    write_model(path, contents(data), attributes)
 
 
 def contents(data: ModelData) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The reference's ways of calling, thin: classes that are made from a path, or from arrays by keyword."""
+"""The reference's way of making a model: classes that are made from a path, or from arrays by keyword."""
 
 from abc import ABCMeta
 from pathlib import Path
