@@ -11,7 +11,8 @@ import numpy as np
 
 from inface._validate import FloatArray
 from inface.ages import days_of
-from inface.embedded import load_default_attributes
+from inface.embedded import EMBEDDED, load_default_attributes, load_default_model
+from inface.errors import InfaceError
 from inface.measurement import Measurements
 from inface.models import AttributeRegressor, MorphableModel
 from inface.models.full_correction import OPTIMA, held_fixed, optimum_targets
@@ -56,7 +57,6 @@ class Measures:
         self._nodes: list[Any] = []
         self._timer: threading.Timer | None = None
         self._measured: tuple[Any, ...] | None = None
-        self._found: Measurements | None = None
         for handle in (self._age, self._sex, self._lines):
             panel.by_hand(handle, lambda _: self._soon(panel.session.scene))
         panel.follow(self._soon)
@@ -78,9 +78,13 @@ class Measures:
     def _now(self) -> None:
         scene = self._panel.session.scene
         self._measured = self._state(scene)
-        self._found = self._measure(scene)
-        self._table.content = table(self._found)
-        self._draw(self._found)
+        try:
+            found = self._measure(scene)
+        except (InfaceError, ValueError) as reason:
+            self._table.content = f"<p>{html.escape(str(reason))}</p>"
+            return
+        self._table.content = table(found)
+        self._draw(found)
 
     def _measure(self, scene: Scene) -> Measurements:
         editor = self._panel.editor
@@ -132,14 +136,15 @@ def table(found: Measurements) -> str:
 
 def attributes_for(model: MorphableModel) -> AttributeRegressor | None:
     """The attributes that ship for this very model, or None."""
-    from inface.embedded import EMBEDDED, load_default_model
-
     for name in EMBEDDED:
         try:
-            if load_default_model(name).hash == model.hash:
-                return load_default_attributes(name)
+            found = load_default_attributes(name)
         except ValueError:
             continue
+        width = len(next(iter(found.attributes.values())).weights)
+        # the model itself is opened only where it may be the one
+        if width == len(model.latent) and load_default_model(name).hash == model.hash:
+            return found
     return None
 
 
