@@ -1,5 +1,7 @@
 """A model by name or file and by its hash: how a model travels to worker processes and other machines."""
 
+import tempfile
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +57,16 @@ class ModelReference:
         if model.hash in _SOURCES:
             return cls._of(model, _SOURCES[model.hash])
         return cls._of(model, "") if folder is None else cls.saved(model, folder)
+
+    @classmethod
+    def for_executor(cls, model: MorphableModel, executor: Executor | None) -> "ModelReference":
+        """Any model, for work that is done by `executor` (None: here) and has no folder of results.
+
+        A model that was not loaded by `named` goes to a file of this machine's temporary folder for other processes,
+        and is not found by other machines, which say so.
+        """
+        here = executor is None or getattr(executor, "one_by_one", False)
+        return cls.of(model, None if here else Path(tempfile.gettempdir()) / "inface-models")
 
     @classmethod
     def saved(cls, model: MorphableModel, folder: str | Path) -> "ModelReference":

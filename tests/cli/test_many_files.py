@@ -202,3 +202,28 @@ def test_a_script_without_its_guard_ends_with_a_sentence(tmp_path):
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0 and 'if __name__ == "__main__":' in done.stderr
     assert done.stderr.count("Traceback") == 1 and "here" not in done.stdout  # the script's own, none of its workers
+
+
+def test_no_verb_writes_over_its_input(inface, pca_file, tmp_path):
+    same = tmp_path / "same"
+    same.mkdir()
+    model = package.load_model(pca_file)
+    for i, mesh in enumerate(model.sample_meshes(3, seed=0)):
+        mesh.export(same / f"m{i}.ply")
+    shutil.copy(pca_file, same / "model.h5")
+    np.save(same / "m0.npy", np.zeros(642, bool))
+    (same / "evaluation.json").write_text("{}")
+    before = results(same)
+    for words in (
+        ("train", "pca", same, "-o", same / "m1.ply"),
+        ("train", "pca", same, "--like", same / "model.h5", "-o", same / "model.h5"),
+        ("share", same / "model.h5", same / "model.h5"),
+        ("export", same / "model.h5", same / "model.h5"),
+        ("render", same / "m0.ply", "-o", same / "m0.ply"),
+        ("animate", same / "model.h5", "-o", same / "model.h5"),
+        ("evaluate", same / "model.h5", same, "--out", same),
+        ("encode", pca_file, same, "--mask", same / "m0.npy", "--out", same, "--format", "npy"),
+    ):
+        code, _, err = inface(*words)
+        assert code == 1 and "would overwrite its input" in err, words
+        assert results(same) == before, words

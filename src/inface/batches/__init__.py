@@ -11,7 +11,7 @@ from inface.batches.journal import Journal, folder_in_use, open_journal
 from inface.batches.open import open_executor
 from inface.batches.outcome import Counts, Outcome, WorkerUnfit, written
 from inface.batches.parts import Part
-from inface.batches.run import BatchStopped, run_batch
+from inface.batches.run import BatchStopped, run_batch, values_in_order
 
 __all__ = [
     "BatchStopped",
@@ -30,5 +30,6 @@ __all__ = [
     "refuse_unguarded_script",
     "run_batch",
     "run_in_folder",
+    "values_in_order",
     "written",
 ]

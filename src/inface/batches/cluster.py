@@ -6,6 +6,8 @@ As tried: a task whose worker dies is given to another by dask itself, three tim
 
 import json
 import secrets
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -152,9 +154,16 @@ def _made_here(distributed: Any, name: str) -> Iterator[Any]:
         yield _address(Path(name.removeprefix("file:")))
     elif name.startswith("local:"):
         number = int(name.removeprefix("local:"))
-        with distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-        ) as made:
+        with _deaf_to_ctrl_c():
+            made = distributed.LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=50,
+            )
+        with made:
             yield made
     elif name.startswith("slurm"):
         jobs = require("dask_jobqueue", "--cluster slurm")
@@ -163,6 +172,19 @@ def _made_here(distributed: Any, name: str) -> Iterator[Any]:
             yield made
     else:
         yield name
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started in the block leave Ctrl-C to this one; they inherit that it is ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _address(path: Path) -> str:

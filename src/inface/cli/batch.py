@@ -30,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 from inface.batches import Outcome, Run, open_executor, run_batch, run_in_folder, written
-from inface.cli.inputs import MESH_SUFFIXES, expand, paths_in, stems
+from inface.cli.inputs import MESH_SUFFIXES, expand, paths_in, spare, stems
 from inface.cli.options import (
+    ClusterOption,
     EditOptions,
     FitOptions,
     FormatOption,
@@ -53,6 +54,7 @@ from inface.model_reference import ModelReference
 
 __all__ = [
     "MESH_SUFFIXES",
+    "ClusterOption",
     "EditOptions",
     "Files",
     "FitOptions",
@@ -73,6 +75,7 @@ __all__ = [
     "load_model",
     "reference",
     "refuse_overwriting",
+    "spare",
     "stems",
     "warnings_as_lines",
 ]
@@ -128,6 +131,7 @@ class Files:
         format: what the user gave as `--format`, which overrules `suffix`.
         suffixes: which files of a folder are meant.
         instead: suffixes of results for those of inputs, where the input's own will not do.
+        also: further files that are read (a mask, a table) and must not be written over.
     """
 
     inputs: Sequence[str]
@@ -136,6 +140,7 @@ class Files:
     format: str | None = None
     suffixes: Sequence[str] = MESH_SUFFIXES
     instead: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[Path | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -195,7 +200,7 @@ def each_file(
     paths = expand(files.inputs, files.suffixes)
     items = _items(files, paths)
     if write is not None:
-        refuse_overwriting([item.target for item in items], [*paths, *paths_in(work)])
+        refuse_overwriting([item.target for item in items], [*paths, *paths_in(work), *filter(None, files.also)])
     folder = files.out if write is not None and files.out is not None and files.out.is_dir() else None
     many = len(items) > 1 or run.cluster or run.part or run.join
     if run.join and folder is None:

@@ -4,12 +4,13 @@ import glob
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from inface.codecs import MESH_FORMATS
+from inface.codecs.files import refuse_overwriting
 from inface.codecs.landmark_files import is_landmark_file
 from inface.codecs.latents import is_latent
 from inface.codecs.mesh_formats.mesh_json import is_mesh_json
@@ -89,6 +90,18 @@ def _stem(path: Path) -> str:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
+
+
+def spare(outputs: Iterable[str | Path], *inputs: str | Path | None) -> None:
+    """Raise `InfaceError` before the work when one of the files to be written is one of the inputs, or in one of them.
+
+    Inputs are as the user names them: files, folders (all that is in them), models by name, None.
+    """
+    files: list[str | Path] = []
+    for one in inputs:
+        if one is not None:
+            files += [one, *Path(one).iterdir()] if Path(one).is_dir() else [one]
+    refuse_overwriting(outputs, files)
 
 
 def paths_in(work: Any) -> list[Path]:

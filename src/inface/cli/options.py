@@ -20,6 +20,16 @@ FormatOption = Annotated[str | None, typer.Option("--format", help="Suffix of th
 
 _MANY = "Many files"  # heading in the help of a verb
 
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="WHERE",
+        help="Other machines: tcp://HOST:PORT, file:SCHEDULER.json, local:N, slurm (extra: distributed).",
+        rich_help_panel=_MANY,
+    ),
+]
+
 
 def age_in_months(text: str) -> float:
     """Months of an age as people write it, for `typer.Option(parser=...)`."""
@@ -39,15 +49,7 @@ class RunOptions:
     workers: Annotated[
         int, typer.Option("--workers", "-j", min=1, help="Processes on this machine.", rich_help_panel=_MANY)
     ] = 1
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="WHERE",
-            help="Other machines: tcp://HOST:PORT, file:SCHEDULER.json, local:N, slurm (extra: distributed).",
-            rich_help_panel=_MANY,
-        ),
-    ] = None
+    cluster: ClusterOption = None
     part: Annotated[
         str | None,
         typer.Option("--part", metavar="K/N", help="Only part K of N, for array jobs.", rich_help_panel=_MANY),

@@ -34,9 +34,10 @@ def render(
     turntable: Annotated[int, typer.Option(min=0, help="This many views all round instead of --view.")] = 0,
 ) -> None:
     """Draw meshes, or a model's strongest modes at -3, 0 and +3 standard deviations, into a PNG file."""
-    from inface.cli import viewing
+    from inface.cli import batch, viewing
     from inface.pictures import rendering as pictures
 
+    batch.spare([out], *inputs, against)
     what, is_model = viewing.model_or_meshes(inputs)
     heat = None
     if against is not None:

@@ -22,6 +22,7 @@ def share(
     """Write a model with its sliders as one HTML file that needs neither Python nor a network."""
     from inface.reports.sharing import share as write
 
+    batch.spare([out], model)
     with bar(f"share {out.name}"):
         error = write(batch.load_model(model), out, title=title)
     size = out.stat().st_size / 1e6

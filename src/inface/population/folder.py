@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import FloatArray
+from inface.batches import values_in_order
 from inface.codecs import MeshData, read_mesh
 from inface.codecs.shape_store import is_store
 from inface.errors import CorrespondenceError, FormatError
@@ -69,15 +70,24 @@ def load_population(
     colors = np.zeros(shapes.shape[1:])
     coloured = 0
 
-    def read(i: int) -> FloatArray | None:
-        shapes[i], found = meshes.read(i)
+    def read(i: int) -> FloatArray | CorrespondenceError | FormatError | None:
+        try:
+            shapes[i], found = meshes.read(i)
+        except (CorrespondenceError, FormatError) as error:
+            return error
         return found
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for found in pool.map(read, range(len(meshes.files))):
-            if found is not None:
+    wrong = []
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
+        for found in values_in_order(read, range(len(meshes.files)), threads):
+            if isinstance(found, Exception):
+                wrong.append(found)
+            elif found is not None:
                 colors += found
                 coloured += 1
+    if wrong:
+        more = "" if len(wrong) == 1 else f"; and {len(wrong) - 1} more: " + "; ".join(map(str, wrong[1:6]))
+        raise type(wrong[0])(f"{wrong[0]}{more}")
     check_sizes(extents(shapes), [path.name for path in meshes.files], unit)
     template = meshes.template
     if template.mesh.colors is None and coloured == len(meshes.files):
