@@ -107,8 +107,12 @@ def learn(arguments) -> None:
     for id, (factor, _) in fits.items():
         groups.setdefault(CATALOGUE[id].group, []).append(np.log(factor))
     centre = {group: float(np.median(logs)) for group, logs in groups.items()}
-    rules = {}
-    for id in fits:
+    rules: dict[str, list[float | None]] = {}
+    for id, definition in CATALOGUE.items():
+        if id not in fits:  # seen in too few scans: as others of its group
+            if definition.group in centre:
+                rules[id] = [float(f"{1.2 * np.exp(centre[definition.group]):.3g}"), 0.0, None]
+            continue
         factor, floor = _fit(*pairs(rows, id), centre=centre[CATALOGUE[id].group])
         repeat = _repeat(rows, id)
         rules[id] = [float(f"{x:.3g}") for x in (factor, floor, repeat)]

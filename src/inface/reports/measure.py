@@ -89,6 +89,8 @@ def measure(
     prepared = prepare(frame, found, _to_model(shape, landmarks, size), found.template.unit)
     notes, over, under = _cap(shape, cap)
     support = getattr(shape, "support", None)
+    if support is not None:
+        support = prepared.head.anatomy.about(np.asarray(support))
     sight = Sight(support, _doubtful(shape, found))
     plain = measures_of(prepared.head, child, sight, tape_offset)
     measured = _flagged(plain, over, under)
