@@ -227,3 +227,27 @@ def test_no_verb_writes_over_its_input(inface, pca_file, tmp_path):
         code, _, err = inface(*words)
         assert code == 1 and "would overwrite its input" in err, words
         assert results(same) == before, words
+
+
+def test_measuring_in_parts_and_on_workers_gives_the_same_report(inface, tmp_path):
+    model = package.load_default_model("pca")
+    heads = tmp_path / "heads"
+    heads.mkdir()
+    for i, mesh in enumerate(model.sample_meshes(2, seed=0)):
+        mesh.export(heads / f"h{i}.ply")
+    (heads / "h2.ply").write_bytes(b"ply\nbroken")
+    code, _, err = inface("measure", heads, "--age", "6m", "--out", tmp_path / "whole")
+    assert code == 1 and "h2.ply" in err and (tmp_path / "whole.run").exists()
+    for k in (1, 2):
+        inface("measure", heads, "--age", "6m", "--out", tmp_path / "parts", "--part", f"{k}/2")
+        assert not (tmp_path / "parts" / "report.html").exists()
+    code, text, err = inface("measure", heads, "--age", "6m", "--out", tmp_path / "parts", "--join")
+    assert code == 1 and "2 of 3 measured" in text and "h2.ply" in err
+    for name in ("report.csv", "report.json"):
+        assert (tmp_path / "parts" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    (heads / "h2.ply").unlink()
+    assert inface("measure", heads, "--age", "6m", "--out", tmp_path / "whole")[0] == 0
+    assert not (tmp_path / "whole.run").exists() and not list((tmp_path / "whole").glob(".*"))  # no names of files
+    (heads / "report.csv").write_text("mine")
+    code, _, err = inface("measure", heads, "--out", heads)
+    assert code == 1 and "would overwrite its input" in err and (heads / "report.csv").read_text() == "mine"

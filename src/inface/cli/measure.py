@@ -12,7 +12,7 @@ from inface.errors import InfaceError
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
-    app.command("measure")(measure)
+    app.command("measure")(batch.flat(measure))
 
 
 def measure(
@@ -20,6 +20,7 @@ def measure(
         list[str],
         typer.Argument(metavar="FILE...", help="Meshes in correspondence, raw scans, folders of `inface register`."),
     ],
+    run: batch.RunOptions,
     age: Annotated[str | None, typer.Option(help="183d, 26w, 6m, 1y; a bare number is months.")] = None,
     sex: Annotated[str | None, typer.Option(help="female or male; for the WHO score.")] = None,
     gestation: Annotated[float | None, typer.Option(help="Weeks at birth; corrects the age below 37.")] = None,
@@ -34,7 +35,6 @@ def measure(
     unit: Annotated[str | None, typer.Option(help="mm, cm, m or inch; found when not given.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Of the posterior, for the errors of scans; 0: none.")] = 40,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also report.pdf (extra: pdf).")] = False,
-    workers: Annotated[int, typer.Option("--workers", "-j", min=1, help="Processes.")] = 1,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("report"),
 ) -> None:
     """Measure heads; writes report.html, report.json, report.csv. Exits 1 when a file or a registration failed.
@@ -49,6 +49,8 @@ def measure(
 
     if out.suffix:
         raise InfaceError(f"--out '{out}': name a folder, such as '{out.with_suffix('')}'")
+    written = [out / f"report.{suffix}" for suffix in ("html", "json", "csv", "pdf")]
+    batch.spare([*written, out.with_name(out.name + ".labels.csv")], *files, children, *(compare or []), model)
     child = Child(None if age is None else days_of(age, "--age"), sex_of(sex or ""), gestation)
     paths = _paths(files)
     visits = visits_of(paths, child, id, date)
@@ -56,15 +58,18 @@ def measure(
         visits = with_table(visits, children)
     earlier = earlier_visits(compare or [], visits)
     work = MeasureFile(batch.reference(model), unit, cap, samples, earlier)
-    with batch_bar("measure", len(visits), resumes=False) as bar:
-        done = measure_files(visits, out, work, workers=workers, progress=bar, pdf=pdf)
+    chosen = run.run()
+    mine = len(chosen.of(visits))
+    with batch.warnings_as_lines(), batch_bar("measure", mine) as bar:
+        done = measure_files(visits, out, work, run=chosen, progress=bar, pdf=pdf)
     for one in done.measured:
         shown = "  ".join(f"{name} {one[name].text()}" for name in ("circ.ml", "ci.ml", "cvai.30.short"))
         typer.echo(f"{one.verdict:8s} {one.label}  {shown}")
     for file, reason in done.failed.items():
         typer.echo(f"inface: {file}: {reason}", err=True)
     wrong = len(done.failed) + sum(one.verdict == "failed" for one in done.measured)
-    typer.echo(f"{len(visits) - wrong} of {len(visits)} measured; see {out / 'report.html'}")
+    see = f"see {out / 'report.html'}" if chosen.part is None else "the whole, or --join, writes the report"
+    typer.echo(f"{mine - wrong} of {mine} measured; {see}")
     if wrong:
         raise typer.Exit(1)
 

@@ -34,6 +34,13 @@ class Visit:
         """Name in a batch."""
         return self.path
 
+    @property
+    def stamp(self) -> str:
+        """What its measurements depend on: the file as it is now, the child, the label and the date."""
+        file = Path(self.path)
+        state = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else None
+        return repr((state, self.label, self.child, self.date))
+
 
 def sex_of(text: str) -> str | None:
     """ "male" or "female" of a word or letter; None of an empty one; `ValueError` for anything else."""

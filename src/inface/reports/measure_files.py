@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inface.batches import run_batch
+from inface import __version__
+from inface.batches import Run, run_in_folder
 from inface.codecs.text_files import read_json, write_text
 from inface.errors import CorrespondenceError, FormatError
 from inface.measurement.correspondence import template_of
@@ -45,6 +47,12 @@ class MeasureFile:
     cap: bool | None = None
     samples: int = 40
     earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the results depend on besides the files, plain."""
+        told = {"unit": self.unit, "cap": self.cap, "samples": self.samples, "earlier": dict(self.earlier or {})}
+        return {"version": __version__, "model": self.model.hash, **told}
 
     def __call__(self, visit: Visit) -> tuple[dict[str, Any], str]:
         """The measurements as plain values, and the section of the page."""
@@ -108,15 +116,19 @@ def measure_files(
     workers: int = 1,
     progress: Progress | None = None,
     pdf: bool = False,
+    run: Run | None = None,
 ) -> MeasuredBatch:
     """Measure files and write `report.html`, `report.json`, `report.csv` to `out`.
 
-    Which label stands for which file is written beside the folder, to `OUT.labels.csv`, which is not handed on.
+    Which label stands for which file is written beside the folder, to `OUT.labels.csv`, which is not handed on. What
+    is needed to go on after a stop stands beside it too, in `OUT.run`, as long as the report is not whole.
 
     Args:
         visits: files with label, age, sex; labels must differ.
         progress: called with the batch's counts after each file.
         pdf: also `report.pdf` (needs the extra `pdf`).
+        run: where it is done and how much of it (other machines, parts of an array job); overrules `workers`. The run
+            of a part writes no report: the whole, or the run that joins, does.
 
     Raises:
         ValueError: no file, or two children of one label.
@@ -131,7 +143,12 @@ def measure_files(
     folder.mkdir(parents=True, exist_ok=True)
     got: dict[str, tuple[Measurements, str]] = {}
     failed: dict[str, str] = {}
-    for outcome in run_batch(work, visits, workers=workers, progress=progress):
+    run = run or Run(workers)
+    beside = folder.with_name(folder.name + ".run")
+    if run.cluster:
+        work = replace(work, model=work.model.shared(beside))
+        visits = [replace(visit, path=str(Path(visit.path).absolute())) for visit in visits]
+    for outcome in run_in_folder(work, visits, beside, work.settings, run, progress=progress):
         if outcome.ok:
             plain, section = outcome.value
             got[outcome.key] = Measurements.from_dict(plain), section
@@ -139,6 +156,8 @@ def measure_files(
             failed[outcome.key] = outcome.reason
     done = [got[v.key] for v in visits if v.key in got]
     measured = tuple(one for one, _ in done)
+    if run.part is not None:
+        return MeasuredBatch(measured, failed)
     named = {v.label: failed[v.key] for v in visits if v.key in failed}
     sections = [Html(section) for _, section in done]
     if len(visits) > 1:
@@ -149,6 +168,8 @@ def measure_files(
     write_text(folder.with_name(folder.name + ".labels.csv"), _labels(visits))
     if pdf:
         write_pdf(folder / "report.html", folder / "report.pdf")
+    if not failed:
+        shutil.rmtree(beside, ignore_errors=True)
     return MeasuredBatch(measured, failed)
 
 
