@@ -9,7 +9,7 @@
 `scan` draws heads (a fifth each: normal, plagiocephaly, brachycephaly, both, scaphocephaly), scans each, registers
 the scan from its true pose (finding the pose is registration's own business, see `benchmarks/registration.py`) and
 appends one line a scan: truth, value, posterior spread, share seen. `--again 1` scans each head twice, for the repeat
-error. `learn` finds factor, floor and repeat error of each measure. `check` prints the table of errors and how often
+error. `learn` finds factor and repeat error of each measure. `check` prints the table of errors and how often
 the intervals hold; its rows must be of the second generator setting, on which nothing was learnt. Synthetic heads: no
 figure here is a clinical figure.
 """
@@ -33,6 +33,8 @@ from inface.reports.measure import measure
 from inface.synthetic import SECOND_SETTING, Variation, shapes_for, simulate_scan
 from inface.synthetic.head import head_maker
 
+DRAWN = 4  # scans that the factor of a measure's group weighs
+LEAST = 0.9  # no factor below this
 KINDS = ([0, 0, 0, 0], [-8, 0, 0, 0], [0, 8, 0, 0], [6, 6, 0, 0], [0, 0, 8, 0])
 SHOWN = (
     "circ.go", "circ.ml", "length.dyn", "length.ml", "width.ml", "ci.go", "ci.ml", "cva.30", "cvai.30.short",
@@ -100,22 +102,26 @@ def pairs(rows: list[dict], id: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def learn(arguments) -> None:
-    """Factor and floor by likelihood, drawn towards those of the measure's group; the repeat error from pairs."""
+    """The factor of each measure: root mean square error over that of the spread, drawn towards its group's and widened
+    for the few scans it is known from; the repeat error from pairs of scans of one head."""
     rows = read(arguments.rows)
-    fits = {id: _fit(*pairs(rows, id)) for id in CATALOGUE if len(pairs(rows, id)[0]) >= 6}
+    ratios = {}
+    for id in CATALOGUE:
+        error, spread = pairs(rows, id)
+        if len(error) >= 6:
+            ratios[id] = float(np.sqrt((error**2).mean() / (spread**2).mean())), len(error)
     groups: dict[str, list[float]] = {}
-    for id, (factor, _) in fits.items():
-        groups.setdefault(CATALOGUE[id].group, []).append(np.log(factor))
-    centre = {group: float(np.median(logs)) for group, logs in groups.items()}
+    for id, (ratio, _) in ratios.items():
+        groups.setdefault(CATALOGUE[id].group, []).append(np.log(max(ratio, 0.3)))
+    centre = {group: float(np.mean(logs)) for group, logs in groups.items()}
     rules: dict[str, list[float | None]] = {}
     for id, definition in CATALOGUE.items():
-        if id not in fits:  # seen in too few scans: as others of its group
-            if definition.group in centre:
-                rules[id] = [float(f"{1.2 * np.exp(centre[definition.group]):.3g}"), 0.0, None]
+        if definition.group not in centre:
             continue
-        factor, floor = _fit(*pairs(rows, id), centre=centre[CATALOGUE[id].group])
-        repeat = _repeat(rows, id)
-        rules[id] = [float(f"{x:.3g}") for x in (factor, floor, repeat)]
+        ratio, count = ratios.get(id, (1.0, 0))
+        drawn = (count * np.log(max(ratio, 0.3)) + DRAWN * centre[definition.group]) / (count + DRAWN)
+        factor = max(float(np.exp(drawn)) * np.sqrt(1 + 3 / max(count, 6)), LEAST)
+        rules[id] = [float(f"{factor:.3g}"), 0.0, float(f"{_repeat(rows, id):.3g}") if count else None]
     told = {
         "made": f"benchmarks/measuring.py learn, {len(rows)} scans of synthetic heads of the first generator setting, "
         "model pca; no clinical figures",
@@ -123,22 +129,6 @@ def learn(arguments) -> None:
     }  # fmt: skip
     Path(arguments.out).write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
     print(f"{len(rules)} rules -> {arguments.out}")
-
-
-def _fit(error: np.ndarray, spread: np.ndarray, centre: float | None = None) -> tuple[float, float]:
-    """Factor and floor of `std^2 = (factor spread)^2 + floor^2`, widened for the few scans they are known from."""
-    size = max(float(np.sqrt((error**2).mean())), 1e-9)
-    best = (-np.inf, 1.0, 0.0)
-    for factor in np.geomspace(0.4, 4, 25):
-        for floor in np.linspace(0, 1.2, 13) * size:
-            variance = (factor * spread) ** 2 + floor**2 + 1e-12
-            score = float(-0.5 * (error**2 / variance + np.log(variance)).sum())
-            if centre is not None:
-                score -= 0.5 * ((np.log(factor) - centre) / 0.3) ** 2
-            if score > best[0]:
-                best = (score, float(factor), float(floor))
-    wider = float(np.sqrt(1 + 3 / len(error)))
-    return best[1] * wider, best[2] * wider
 
 
 def _repeat(rows: list[dict], id: str) -> float:
