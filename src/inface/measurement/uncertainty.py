@@ -26,7 +26,7 @@ from inface.units import mm_per_unit
 SURE = 1.959964  # standard deviations of a 95 % interval
 CAP_ERROR = 5.0  # mm added to sizes measured over a cap
 UNSEEN = 2.5  # widens errors of what is partly unseen: twice at half, where a prototype's were half too narrow
-SAMPLES = 40
+SAMPLES = 30
 
 
 @dataclass(frozen=True)

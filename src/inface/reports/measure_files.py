@@ -45,7 +45,7 @@ class MeasureFile:
     model: ModelReference
     unit: str | None = None
     cap: bool | None = None
-    samples: int = 40
+    samples: int = 30
     earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
 
     @property
