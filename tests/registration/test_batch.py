@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inface.batches import Run
 from inface.codecs.landmark_files import write_landmark_file
 from inface.errors import FormatError
 from inface.mesh import Mesh
@@ -97,6 +98,18 @@ def test_two_processes_give_what_one_gives(folder, done, model):
     assert [(r["name"], r["verdict"]) for r in other] == [(r["name"], r["verdict"]) for r in rows]
     a, b = (Mesh.load(f / "anna.ply").vertices for f in (out, folder / "two"))
     np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_what_one_process_gives(folder, done, model, tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra `distributed`")
+    out, rows = done
+    far = tmp_path / "far"
+    other = register_folder(sorted(folder.glob("*.ply")), far, model, run=Run(cluster="local:2"))
+    assert [(r["name"], r["verdict"]) for r in other] == [(r["name"], r["verdict"]) for r in rows]
+    for name in ("anna.ply", "anna.npz", "anna.png"):
+        assert (far / name).read_bytes() == (out / name).read_bytes(), name
+    assert len(list((far / ".run").glob("model-*.h5"))) == 1
 
 
 def test_settings_survive_the_file_and_wrong_ones_are_refused(tmp_path):

@@ -163,15 +163,23 @@ def _made_here(distributed: Any, name: str) -> Iterator[Any]:
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=50,
             )
-        with made:
-            yield made
+        yield from _closed_at_the_end(made)
     elif name.startswith("slurm"):
         jobs = require("dask_jobqueue", "--cluster slurm")
-        with jobs.SLURMCluster() as made:  # reads ~/.config/dask/jobqueue.yaml
-            made.adapt(maximum_jobs=int(name.partition(":")[2] or 1))  # lost jobs are replaced
-            yield made
+        made = jobs.SLURMCluster()  # reads ~/.config/dask/jobqueue.yaml
+        made.adapt(maximum_jobs=int(name.partition(":")[2] or 1))  # lost jobs are replaced
+        yield from _closed_at_the_end(made)
     else:
         yield name
+
+
+def _closed_at_the_end(made: Any) -> Iterator[Any]:
+    """Yield a cluster of our own and close it; slow workers at its end take nothing from what was done."""
+    try:
+        yield made
+    finally:
+        with suppress(Exception):
+            made.close(timeout=PATIENCE)
 
 
 @contextmanager
