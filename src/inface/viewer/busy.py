@@ -7,6 +7,7 @@ from typing import Any
 
 from inface.errors import InfaceError
 from inface.viewer.jobs import SHOWN_AFTER, Job
+from inface.viewer.markdown import plain
 from inface.viewer.session import Session
 
 
@@ -52,7 +53,7 @@ class Busy:
         """Show the job once it has taken a while, with its seconds, until it ends."""
         time.sleep(max(0.0, SHOWN_AFTER - (time.monotonic() - job.began)))
         while self._session.job is job and not self._gone:
-            self._words.content = f"**{job.label}** … {time.monotonic() - job.began:.0f} s"
+            self._words.content = f"**{plain(job.label)}** … {time.monotonic() - job.began:.0f} s"
             self._show(True)
             for _ in range(5):
                 if self._session.job is job:
