@@ -1,5 +1,7 @@
 """The autoencoder: one encoder, or one for each of identity, expression and age, and one decoder."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
@@ -13,10 +15,11 @@ from inface.codecs.model_formats import ModelData, NetworkData
 from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.fitting import Fit, NetworkFitter
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.saving import extras_of
 
 BLOCKS = ("identity", "expression", "age")
 
@@ -124,7 +127,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
         )
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "AEMorphableModel":
+    def from_data(cls, data: ModelData) -> AEMorphableModel:
         assert data.decoder is not None and data.latent_mean is not None and data.latent_std is not None
         readers = {name: partial(_encoder_of, name, read) for name, read in data.encoders.items()}
         try:
@@ -140,7 +143,7 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras_of(data),
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "AEMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> AEMorphableModel:
         return AEMorphableModel(
             encoders=self.encoders,
             decoder=self.decoder,

@@ -1,28 +1,24 @@
 """What every model is and does: encode, decode, sample, edit, complete, save."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Self, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
+from inface.codecs.mesh_html import turning_html
 from inface.codecs.model_formats import (
     CARD_LIMIT,
-    ModelData,
-    ModelFile,
     contents_hash,
     inface_h5,
-    read_model,
-    statismo,
 )
-from inface.codecs.model_formats.plain_npz import write_plain
 from inface.compat import ModelNames
-from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import codes, completion, correspondence
@@ -32,9 +28,10 @@ from inface.models.edits import BlockEdits
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.saving import Saved
 
 
-class MorphableModel(BlockEdits, Completing, ModelNames):
+class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -53,11 +50,10 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
 
     kind: ClassVar[str]
     projects: ClassVar[bool]  # whether a decoded shape has the code it was decoded from
-    kinds: ClassVar[dict[str, type["MorphableModel"]]] = {}
 
     def __init_subclass__(cls) -> None:
         if "kind" in vars(cls):
-            MorphableModel.kinds[cls.kind] = cls
+            cls.kinds[cls.kind] = cls
 
     def __init__(
         self,
@@ -110,6 +106,10 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
             f"{f' = {blocks}' if blocks else ''}, {self.dtype})"
         )
 
+    def _repr_html_(self) -> str:
+        """The mean head, turning, in a notebook."""
+        return turning_html(self.template.mesh, repr(self))
+
     @property
     def triangles(self) -> IntArray:
         """`(T, 3)` int32."""
@@ -160,9 +160,8 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
         `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
 
-        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on codes that are not
-        divided by their spread (`noise_std` is the better way), and how many components are fitted; the code has
-        that length, which `decode` takes.
+        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on undivided codes
+        (`noise_std` is better), and how many components are fitted; `decode` takes a code of that length.
 
         Examples:
             >>> import inface
@@ -256,9 +255,8 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         """
         if (n is None) == (num_samples is None):
             raise TypeError("sample_meshes: give the number of meshes, once")
-        n = num_samples if n is None else n
-        assert n is not None
-        return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
+        count: Any = num_samples if n is None else n
+        return [self.decode_mesh(code) for code in self.sample_latents(count, deviation_factor, seed)]
 
     @property
     @abstractmethod
@@ -276,10 +274,6 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
     def encode_checked(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and
         cost nothing where the model can help it."""
-
-    @abstractmethod
-    def data(self) -> ModelData:
-        """The model as plain arrays, as they stand in a file."""
 
     def _common_data(self) -> dict[str, Any]:
         """What a file says of every kind of model."""
@@ -299,36 +293,6 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
             "card": self.card,
         }
 
-    @classmethod
-    @abstractmethod
-    def from_data(cls, data: ModelData) -> Self:
-        """The model of plain arrays, as they stand in a file."""
-
-    @classmethod
-    def from_file(cls, path: str | Path | ModelFile) -> Self:
-        """The model in an HDF5 file (or an open one), of INFACE's layouts or ours.
-
-        Raises:
-            FormatError: not HDF5, damaged, of no known layout, or of another kind than this class.
-            FileNotFoundError: there is no such file.
-        """
-        file = inface_h5.open_model(path)
-        try:
-            kind = inface_h5.kind_of(file)
-            if getattr(cls, "kind", kind) != kind:
-                raise FormatError(f"'{file.path}' holds a model of kind {file.layout}; open it with inface.load_model")
-            data = inface_h5.read_data(file)
-            model = MorphableModel.kinds[kind].from_data(data)
-            if not data.encoders:  # these are read when they are first used
-                file.close()
-            return model  # type: ignore[return-value]
-        except FormatError:
-            file.close()
-            raise
-        except (ValueError, TypeError) as error:
-            file.close()
-            raise FormatError(f"'{file.path}': {error}") from None
-
     def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
         flat = vertices.reshape(*vertices.shape[:-2], len(self.mean_flat))
@@ -340,7 +304,7 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
 
     # --- the whole model
 
-    def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def with_extras(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
 
         Examples:
@@ -369,41 +333,8 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         }
 
     @abstractmethod
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same weights with these extras."""
-
-    def save(self, path: str | Path, format: str | None = None) -> None:
-        """Write the model atomically: to HDF5 that the INFACE reference opens too, a plain `.npz`, or statismo's HDF5.
-
-        Args:
-            path: of the file.
-            format: "inface", "npz" or "statismo"; None: "npz" for a name that ends so, else "inface".
-
-        Raises:
-            FormatError: an unknown format, or an autoencoder for statismo, which holds PCA models only. What statismo
-                cannot hold (landmarks, regions, colours, the card) is said in a `FileWarning`.
-
-        Examples:
-            >>> import inface
-            >>> model = inface.load_default_model("pca")
-            >>> model.save("model.h5")
-            >>> inface.load_model("model.h5").hash == model.hash
-            True
-        """
-        chosen = format or ("npz" if Path(path).suffix.lower() == ".npz" else "inface")
-        if chosen == "npz":
-            write_plain(path, self.data(), self.template.hash)
-        elif chosen == "statismo":
-            statismo.write(path, self.data())
-        elif chosen == "inface":
-            inface_h5.write_data(path, self.data(), self.template.hash)
-        else:
-            raise FormatError(f"format: expected inface, npz or statismo, got '{chosen}'")
-
-    @staticmethod
-    def parameters_of(path: str | Path) -> dict[str, Any]:
-        """The nested dictionary of arrays in a model file."""
-        return dict(read_model(path)[0])
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
@@ -416,16 +347,3 @@ class MorphableModel(BlockEdits, Completing, ModelNames):
         from inface.torch_layer import InfaceLayer
 
         return InfaceLayer(self, **options)
-
-    @staticmethod
-    def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
-        """The reference's name for `inface.load_model`."""
-        return MorphableModel.from_file(path)
-
-
-def extras_of(data: ModelData) -> ModelExtras:
-    """What a file says beside the weights."""
-    names = ("landmarks", "regions", "mirror", "unit", "colors", "noise_std", "expressions", "card")
-    extras: dict[str, Any] = {name: getattr(data, name) for name in names}
-    extras["age_calibration"] = None if data.age is None else AgeCalibration(*data.age)
-    return extras  # type: ignore[return-value]

@@ -10,6 +10,8 @@ A mesh without unknown vertices is encoded as published: projection, or the enco
 never looked at. Factors of the masks used last are kept with the model.
 """
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inface._validate import BoolArray, FloatArray, IntArray
+from inface.codecs.mesh_html import turning_html
 from inface.errors import ConvergenceError
 from inface.fitting import Fit, LinearFitter, NetworkFitter
 from inface.geometry.deform import FillKind, SmoothFill
@@ -81,6 +84,13 @@ class Reconstruction:
     condition: float
     rank: int
     pose: Similarity | None
+
+    def __repr__(self) -> str:
+        return f"Reconstruction({self.mesh!r}, latent {len(self.latent)}, residual {self.residual_mean:.2g} mm)"
+
+    def _repr_html_(self) -> str:
+        """The result, turning, in a notebook."""
+        return turning_html(self.mesh, repr(self))
 
     @property
     def residual_mean(self) -> float:

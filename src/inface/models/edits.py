@@ -1,5 +1,7 @@
 """Edits of a mesh through the blocks of its latent code: expression, age."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 

@@ -1,5 +1,7 @@
 """The linear model: `x = mean + z @ components`."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from functools import cached_property
 from typing import Unpack
@@ -14,10 +16,11 @@ from inface.compat.models import regularised_code
 from inface.fitting import Fit, LinearFitter
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import centred_product, stored_floats
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.saving import extras_of
 
 ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
 ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
@@ -148,7 +151,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         *,
         align: bool = False,
         check: bool = True,
-    ) -> "Posterior":
+    ) -> Posterior:
         """The distribution of the whole shape given the vertices in `known`; see `Posterior`.
 
         Args:
@@ -182,7 +185,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         fit = self.fitter.fit(came.vertices, mask, noise)
         return Posterior.given(self, fit, mask, noise * correspondence.UNITS[self.template.unit])
 
-    def truncated(self, count: int) -> "PCAMorphableModel":
+    def truncated(self, count: int) -> PCAMorphableModel:
         """The model of the first `count` modes; what the others did is added to `noise_std`, where that is known.
 
         Raises `ValueError` for fewer than one or more modes than there are.
@@ -218,7 +221,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         return ModelData("pca", components=self.components, eigenvalues=self.eigenvalues, **self._common_data())
 
     @classmethod
-    def from_data(cls, data: ModelData) -> "PCAMorphableModel":
+    def from_data(cls, data: ModelData) -> PCAMorphableModel:
         assert data.components is not None and data.eigenvalues is not None
         extras = extras_of(data)
         latent = None
@@ -234,7 +237,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
             **extras,
         )
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "PCAMorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> PCAMorphableModel:
         return PCAMorphableModel(
             components=self.components,
             eigenvalues=self.eigenvalues,
@@ -265,7 +268,7 @@ class Posterior(PCAMorphableModel):
     prior_covariance: FloatArray
 
     @classmethod
-    def given(cls, prior: PCAMorphableModel, fit: Fit, known: BoolArray, noise_std: float) -> "Posterior":
+    def given(cls, prior: PCAMorphableModel, fit: Fit, known: BoolArray, noise_std: float) -> Posterior:
         """From a fit of `prior` to the vertices in `known (V,)`; `noise_std` in mm."""
         factor = fit.covariance_factor
         assert factor is not None

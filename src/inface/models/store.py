@@ -1,5 +1,7 @@
 """Models from files and into them."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,8 +9,9 @@ from inface.codecs.model_formats.compact_npz import compact_names, read_compact_
 from inface.codecs.model_formats.foreign import is_foreign, read_foreign
 from inface.errors import FormatError
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.base import MorphableModel, extras_of
+from inface.models.base import MorphableModel
 from inface.models.pca import PCAMorphableModel
+from inface.models.saving import extras_of
 from inface.models.span import SpanModel, span_of
 
 __all__ = ["compact_names", "load_model", "read_compact", "write_compact"]

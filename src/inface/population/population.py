@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, one_form
 from inface.population.stack import chosen
 from inface.template import Template
 
@@ -61,12 +61,21 @@ class Population:
         expected = (len(self.shapes), len(self.template.mesh.vertices), 3)
         if self.shapes.shape != expected:
             raise ValueError(f"shapes: expected {expected} to fit the template, got {self.shapes.shape}")
+        if self.subject is not None:  # a name composed or decomposed is one name
+            object.__setattr__(self, "subject", one_form(self.subject))
         for column, value in self.columns.items():
             if len(value) != len(self):
                 raise ValueError(f"{column}: expected {len(self)} entries, one a shape, got {len(value)}")
         for key, value in self.factors.items():
             if len(value) != len(self):
                 raise ValueError(f"factor '{key}': expected {len(self)} rows, one a shape, got {len(value)}")
+
+    def __repr__(self) -> str:
+        children = "" if self.subject is None else f", {len(np.unique(self.subject))} subjects"
+        return (
+            f"Population({len(self)} shapes of {len(self.template.mesh.vertices)} vertices{children}"
+            f"{'; knows ' + ', '.join(self.columns) if self.columns else ''})"
+        )
 
     @property
     def columns(self) -> dict[str, NDArray]:

@@ -22,7 +22,7 @@ from inface.registration.target import Target
 LOOK: Schedule = ((None, 10.0, 4), (None, 5.0, 4))
 POINTS = 2000
 OUT = 0.25  # share of the cranium that must stand out of the fit
-EDGE = 0.12  # rise of the surface at the border of what stands out, mm a mm
+EDGE = 0.2  # rise of the surface at the border of what stands out, mm a mm
 FEWEST = 50  # points of the cranium; fewer decide nothing
 
 

@@ -145,8 +145,16 @@ class Fitter:
         weighing = replace(self.weighing, landmark_noise=FEATURE_NOISE, landmark_doubt=FEATURE_DOUBT)
         return replace(self, landmarks={**features, **self.landmarks}, weighing=weighing)
 
+    def settled(self, candidate: Candidate) -> Candidate:
+        """The same fit with its size given to the target, so that the model's frame is in millimetres again."""
+        factor = 1 / candidate.fit.pose.scale
+        target, pose = candidate.target.resized(factor), candidate.fit.pose
+        fit = replace(candidate.fit, pose=Pose(pose.rotation, pose.translation * factor, 1.0))
+        features = {vertex: place * factor for vertex, place in candidate.features.items()}
+        return replace(self.look(target, fit), features=features)
+
     def final_fit(self, candidate: Candidate) -> Candidate:
-        """All modes and all points."""
+        """All modes and all points. Features that drew the way here draw no more: held to them faces agreed less."""
         near = candidate if candidate.whole else self.refit(candidate)
         done = self.look(near.target, self.fit(near.target, near.fit.start(), FINAL, ALL))
         return replace(done, features=near.features)

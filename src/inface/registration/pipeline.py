@@ -1,5 +1,7 @@
 """`register`: what the caller asked for, checked, and handed to the run."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -17,6 +19,7 @@ from inface.registration.result import Registration
 from inface.registration.run import Asked, Run
 from inface.registration.scope import Scope
 from inface.registration.settings import Settings
+from inface.registration.transfer import with_scan_colors
 from inface.transforms import Similarity
 from inface.units import MM_PER_UNIT
 
@@ -92,7 +95,7 @@ def register(
         collect(landmarks) if landmarks is not None else {}, start, unit, scale, _ignored(prior, ignore),
         _stiffness(prior, stiffness), curves,
     )  # fmt: skip
-    result = Run(prior, settings, asked).register(scan)
+    result = with_scan_colors(Run(prior, settings, asked).register(scan), scan)
     if result.verdict == "failed" and on_failure == "raise":
         raise RegistrationError(result)
     return result

@@ -1,5 +1,6 @@
 """The record of a registration."""
 
+import html
 import io
 import json
 import zipfile
@@ -12,6 +13,7 @@ import numpy as np
 
 from inface._validate import BoolArray, FloatArray
 from inface.codecs.files import atomic_write
+from inface.codecs.mesh_html import turning_html
 from inface.errors import FormatError
 from inface.mesh import Mesh
 from inface.reasons import Reason
@@ -99,6 +101,14 @@ class Registration:
     def seconds(self) -> float:
         """CPU seconds of all stages."""
         return sum(stage.seconds for stage in self.stages)
+
+    def __repr__(self) -> str:
+        reasons = "; ".join(str(reason) for reason in self.reasons)
+        return f"Registration({self.verdict}{': ' if reasons else ''}{reasons[:150]})"
+
+    def _repr_html_(self) -> str:
+        """The fitted mesh, turning, in a notebook."""
+        return f"<p>{html.escape(repr(self))}</p>" if self.mesh is None else turning_html(self.mesh, repr(self))
 
     def __str__(self) -> str:
         words = "; ".join(self.reasons) or "nothing speaks against it"

@@ -147,7 +147,6 @@ class Run:
         best = candidates[0]
         if found.mask and searched:
             best = match_features(fitter, best)
-            fitter = fitter.freed() if best.features else fitter
         if given is not None or self.prior.patch or found.mask:
             cap = told(given) if given is not None else Cap(False, False, "a face alone wears no cap")
             return _Choice(fitter, best, gap, cap)

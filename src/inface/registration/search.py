@@ -166,7 +166,7 @@ def separate_candidates(fitter: Fitter, found: Sequence[Candidate], mask: bool =
 
 def match_features(fitter: Fitter, candidate: Candidate) -> Candidate:
     """The mask of a face laid where its features are, its size free; as it was where that finds no better face."""
-    other = fitter.freed().matched(candidate, REACHES)
+    other = fitter.settled(fitter.freed().matched(candidate, REACHES))
     return other if other.likeness > candidate.likeness - UNLIKER else candidate
 
 

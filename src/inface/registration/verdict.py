@@ -47,7 +47,7 @@ class Limits:
     likeness: float = 0.55
     nose: float = 0.4
     alike: float = 0.7
-    part_likeness: float = 0.4
+    part_likeness: float = 0.42
     far: float = 2.5
     blur: float = 0.3
 

@@ -88,7 +88,7 @@ def build(
     assert isinstance(described, PCAMorphableModel)
     write_compact(out / FILE, described, models)
     with atomic_write(out / "embedded.json") as temporary:
-        Path(temporary).write_text(json.dumps(records, indent=1))
+        Path(temporary).write_text(json.dumps(records, indent=1), encoding="utf-8")
     (out / "sample_expressions").mkdir(exist_ok=True)
     expressions = read_compact(out / FILE, "disentangled").expressions
     for name in SAMPLES:
