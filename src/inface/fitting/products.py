@@ -23,7 +23,7 @@ class Model(Protocol):
     latent_mean: FloatArray
     latent_std: FloatArray
 
-    def minimise(self, quadratic: Quadratic, weight: float, starts: Sequence[FloatArray] = ..., /) -> Minimum: ...
+    def minimise(self, quadratic: Quadratic, weight: float, starts: Sequence[FloatArray] = ()) -> Minimum: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class MeshProducts:
 
     def __init__(self, model: Model, kept: KnownProducts, vertices: FloatArray, start: Similarity, moves: bool) -> None:
         known, self.moves = kept.known, moves
-        points = np.asarray(vertices[known], np.float64)
+        points: FloatArray = np.asarray(vertices[known], np.float64)
         points = start.apply(points) if moves else points
         self.centre = points.mean(0)
         arms, self.offset = points - self.centre, points - model.offset[known]
