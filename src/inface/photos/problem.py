@@ -1,0 +1,152 @@
+"""A fit as arrays: what each photograph shows, what is known of the shape before."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from inface._validate import BoolArray, FloatArray, IntArray
+from inface.photos.camera import Camera
+from inface.photos.contour import JawStrips
+from inface.photos.lengths import Length
+from inface.photos.settings import PhotoSettings
+from inface.photos.shape import ShapeModes
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One photograph as the fit sees it.
+
+    Attributes:
+        names: the landmarks seen.
+        ids: `(n,)` their vertices.
+        pixels: `(n, 2)`.
+        noise: `(n,)` standard deviation, pixels.
+        jaw: `(n,)` True for points of the jaw, whose vertices move.
+        size, centre: of the photograph, pixels.
+        focal: pixels, as believed before the fit.
+        focal_spread: standard deviation of its logarithm.
+        outline: `(m, 4)` points of the head's outline and the outward normals there, pixels; None without a mask.
+        given: True where a caller says which points are visible; then none is dropped.
+    """
+
+    names: tuple[str, ...]
+    ids: IntArray
+    pixels: FloatArray
+    noise: FloatArray
+    jaw: BoolArray
+    size: tuple[int, int]
+    centre: FloatArray
+    focal: float
+    focal_spread: float
+    outline: FloatArray | None = None
+    given: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Prior:
+    """Gaussian over the unknowns of the shape but for the misfit's weights: latent entries, standardised, and stretches.
+
+    Attributes:
+        mean: `(Z,)` of the latent entries.
+        precision: `(Z, Z)`.
+        columns: `(P, K + 5)` which of the Z entries make up the shape in each photograph.
+    """
+
+    mean: FloatArray
+    precision: FloatArray
+    columns: IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Near:
+    """The model at the n vertices that landmarks may use, laid out for one vertex after the other.
+
+    Attributes:
+        place: `(V,)` row of each vertex; -1 for the others.
+        mean: `(n, 3)`.
+        modes: `(n, 3, K)`.
+        fields: `(n, F)`.
+    """
+
+    place: IntArray
+    mean: FloatArray
+    modes: FloatArray
+    fields: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """All that a fit is given.
+
+    Attributes:
+        modes: the model's directions.
+        fields: `(F, V)` smooth fields of the misfit.
+        views: the photographs.
+        prior: of the latent entries.
+        strips: of the jaw; None where the template has none.
+        lengths: known lengths.
+        settings: how to fit.
+    """
+
+    modes: ShapeModes
+    fields: FloatArray
+    views: tuple[View, ...]
+    prior: Prior
+    strips: JawStrips | None
+    lengths: tuple[Length, ...] = ()
+    settings: PhotoSettings = field(default_factory=PhotoSettings)
+
+    @cached_property
+    def near(self) -> "Near":
+        """The vertices that landmarks may use."""
+        used = [view.ids for view in self.views] + ([] if self.strips is None else [self.strips.vertices])
+        ids = np.unique(np.concatenate(used))
+        place = np.full(len(self.modes.mean), -1)
+        place[ids] = np.arange(len(ids))
+        modes = np.ascontiguousarray(self.modes.modes[:, ids].transpose(1, 2, 0), float)
+        return Near(place, self.modes.mean[ids], modes, np.ascontiguousarray(self.fields[:, ids].T, float))
+
+    @property
+    def latents(self) -> int:
+        """Number of latent entries, Z."""
+        return len(self.prior.mean)
+
+    @property
+    def shapes(self) -> int:
+        """Number of unknowns of the shape: latent entries and weights of the misfit in x, y, z."""
+        return self.latents + 3 * len(self.fields)
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a fit stands: unknowns of the shape `(Z + 3F,)`, cameras, and the misfit's standard deviation in mm."""
+
+    unknowns: FloatArray
+    cameras: tuple[Camera, ...]
+    misfit: float
+
+    def latent(self, problem: Problem, photo: int) -> FloatArray:
+        """The standardised entries `(K + 5,)` of the child in one photograph, those of the stretches last."""
+        return self.unknowns[problem.prior.columns[photo]]
+
+    def beside(self, problem: Problem) -> FloatArray:
+        """`(F, 3)` weights of the misfit's fields, in mm."""
+        return self.misfit * self.unknowns[problem.latents :].reshape(-1, 3)
+
+    def points(self, problem: Problem, photo: int, ids: IntArray) -> FloatArray:
+        """Where the vertices `ids`, all among those of landmarks, are: `(n, 3)` mm."""
+        near = problem.near
+        rows = near.place[ids]
+        inside = near.modes[rows] @ problem.modes.step(self.latent(problem, photo))
+        return near.mean[rows] + inside + near.fields[rows] @ self.beside(problem)
+
+    def shape(self, problem: Problem, photo: int) -> FloatArray:
+        """Where all vertices are, `(V, 3)` mm."""
+        return problem.modes.shape(self.latent(problem, photo)) + problem.fields.T @ self.beside(problem)
+
+    def moved(self, problem: Problem, step: FloatArray) -> "State":
+        """After a step over all unknowns, those of the cameras last."""
+        count = problem.shapes
+        cameras = tuple(c.moved(step[count + 7 * i : count + 7 * i + 7]) for i, c in enumerate(self.cameras))
+        return replace(self, unknowns=self.unknowns + step[:count], cameras=cameras)
