@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from inface.pictures import render
 from inface.synthetic import DEFORMITIES, PRESETS, UNITS, head
 from inface.synthetic.statistics import measure_table
-from inface.viewer import render
 
 DOCS = Path(__file__).parents[1] / "docs" / "infant_population.md"
 TABLE_START, TABLE_END = "<!-- measures -->", "<!-- end of measures -->"

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from inface.mesh import Mesh
+from inface.pictures import render
 from inface.synthetic import template
-from inface.viewer.pictures import render
 
 
 def main(folder: Path) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 
 from inface.codecs import atomic_write
 from inface.models import PCAMorphableModel
+from inface.pictures.shade import png_bytes
 from inface.registration import register
 from inface.registration.contact_sheet import picture
-from inface.registration.pictures import png_bytes
 from inface.synthetic import cohort, head, simulate_scan
 from inface.training import fit_pca
 

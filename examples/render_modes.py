@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 import inface
-from inface.viewer import render
-from inface.viewer.workbench import Workbench
+from inface.pictures import render
+from inface.viewer.editor import SceneEditor
 
 
 def main(model_name: str = "disentangled", folder: str = "pictures") -> None:
@@ -23,13 +23,13 @@ def main(model_name: str = "disentangled", folder: str = "pictures") -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     render(model, out / "modes.png", modes=1, size=(900, 300 * max(1, len(model.blocks))))
-    bench = Workbench(model)
-    if bench.months_range is None:
+    editor = SceneEditor(model)
+    if editor.months_range is None:
         return
-    low, high = bench.months_range
-    child = bench.random_child(bench.start(), 2)
+    low, high = editor.months_range
+    child = editor.random_child(editor.start(), 2)
     ages = [low, *np.geomspace(max(low, 2), high, 4)] if low < 2 else np.geomspace(low, high, 5)
-    meshes = {f"{age:.0f} months": bench.mesh(bench.set_months(child, age)) for age in ages}
+    meshes = {f"{age:.0f} months": editor.mesh(editor.set_months(child, age)) for age in ages}
     render(meshes, out / "ages.png", size=(1500, 360), columns=len(meshes))
     (_, first), *_, (oldest, last) = meshes.items()
     moved = np.linalg.norm(last.vertices - first.vertices, axis=1)

@@ -14,7 +14,8 @@ from pathlib import Path
 from selenium import webdriver
 
 import inface
-from inface.viewer import share, view
+from inface.reports import share
+from inface.viewer import view
 from inface.viewer.scene import Blend
 
 FLAGS = (
@@ -48,12 +49,12 @@ def main(model_name: str = "disentangled", folder: str = "pictures") -> None:
         time.sleep(4)
         for close in driver.find_elements("css selector", ".mantine-Notification-closeButton"):
             close.click()  # the browser's remark on rendering without a graphics card
-        session, bench = next(iter(window.sessions.values())), window.bench
-        session.act(lambda s: bench.random_child(s, 2))
-        if bench.months_range:
-            session.act(lambda s: bench.set_months(s, 9.0))
-        if "smiling" in bench.presets:
-            session.act(lambda s: bench.set_blend(s, Blend(end="smiling")))
+        session, editor = next(iter(window.sessions.values())), window.editor
+        session.act(lambda s: editor.random_child(s, 2))
+        if editor.months_range:
+            session.act(lambda s: editor.set_months(s, 9.0))
+        if "smiling" in editor.presets:
+            session.act(lambda s: editor.set_blend(s, Blend(end="smiling")))
         time.sleep(2)
         driver.save_screenshot(str(out / "viewer.png"))
         with tempfile.TemporaryDirectory() as place:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import inface
-from inface.viewer import animate
-from inface.viewer.animations import teaser
+from inface.pictures import animate
+from inface.pictures.storyboard import teaser
 
 
 def main(model_name: str = "disentangled", out: str = "teaser.webp", children: str = "2", size: str = "360") -> None:

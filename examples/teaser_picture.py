@@ -12,9 +12,9 @@ from pathlib import Path
 from PIL import Image
 
 import inface
+from inface.pictures import render
 from inface.synthetic import cohort, head, template
 from inface.training import fit_pca
-from inface.viewer import render
 
 
 def completed_half() -> tuple[inface.Mesh, inface.Mesh]:

@@ -25,7 +25,7 @@ _PUBLIC = {
     "LinearRegressor": "inface.models",
     "load_default_model": "inface.embedded",
     "load_model": "inface.models",
-    "load_population": "inface.training",
+    "load_population": "inface.population",
     "Mesh": "inface.mesh",
     "MissingBlockError": "inface.errors",
     "MissingDependencyError": "inface.errors",

@@ -10,6 +10,9 @@ import numpy as np
 from inface._validate import IntArray
 from inface.mesh import Mesh
 
+# regions that lie inside the head: a camera may look into them, but they are no outer skin and match no scan
+INSIDE = ("mouth_inside", "mouth")
+
 
 def topology_hash(vertex_count: int, triangles: IntArray) -> str:
     """Name of a topology: the same for any order of the triangles and any rotation of their corners.

@@ -8,12 +8,12 @@ import trimesh
 from toy_head import PLAIN
 
 from inface.mesh import Mesh
+from inface.pictures.shade import png_bytes, shade, view_rotation
 from inface.registration import Curve, register
 from inface.registration import clean as clean_module
 from inface.registration.clean import clean, unit_candidates
 from inface.registration.landmark_check import pull
 from inface.registration.model_fit import Target, fit_model
-from inface.registration.pictures import png_bytes, shade, view_rotation
 from inface.registration.pose import Pose, angle_between, even_rotations, find_poses, pose_from_landmarks, rotation_of
 from inface.registration.prior import ShapePrior, prior_of, rms_radius
 from inface.registration.quality import measure_quality, parts_off

@@ -44,7 +44,17 @@ def test_two_workers_give_the_same_bytes(made):
 def test_a_child_does_not_depend_on_how_many_follow(made):
     few = cohort(4, 3, seed=5)
     np.testing.assert_array_equal(few.factors["identity"], made.factors["identity"][:12])
-    np.testing.assert_allclose(few.shapes, made.shapes[:12], atol=1e-4)
+    np.testing.assert_array_equal(few.shapes, made.shapes[:12])
+    # nor on which others are made beside it
+    rows = np.array([40, 3, 40, 71])
+    one_by_one = shapes_for(
+        made.factors["identity"][rows],
+        made.age_months[rows],
+        made.sex[rows],
+        made.factors["expression_weights"][rows],
+        made.factors["deformity"][rows],
+    )
+    np.testing.assert_array_equal(one_by_one, made.shapes[rows])
 
 
 def test_a_seed_gives_the_same_head():

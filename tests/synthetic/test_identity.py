@@ -6,14 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inface.geometry.adjacency import triangle_normals
 from inface.measurement import cranial_measures, landmark_distances
-from inface.synthetic import anthropometry, shapes_for
+from inface.synthetic import SECOND_SETTING, anthropometry, head, shapes_for, template
 from inface.synthetic.anthropometry import ROWS
 from inface.synthetic.identity import Identity, Variation
 from inface.synthetic.statistics import HELD_SIZES, drawn_measures, measure_table, target
 from inface.synthetic.targets import CEPHALIC_INDEX, CIRCUMFERENCE
 from inface.transforms import procrustes
 
+TEMPLATE = template()
 DOCS = Path(__file__).parents[2] / "docs" / "infant_population.md"
 TABLE_START, TABLE_END = "<!-- measures -->", "<!-- end of measures -->"
 SPREADS = ("ex-ex", "en-en", "ch-ch", "al-al")
@@ -172,3 +174,33 @@ def test_natural_asymmetry_of_the_vault_stays_below_the_clinics_grades_in_most(m
     assert 1.5 < np.abs(cvai).mean() < 2.5
     assert 0.05 < (np.abs(cvai) > 3.5).mean() < 0.28
     assert abs(cvai.mean()) < 0.6
+
+
+def test_the_second_setting_moves_everyone_outward_where_it_says():
+    plain = head(6, identity=None).vertices
+    moved = head(6, identity=None, variation={"shift": [("cheek_l", 2.0, 12.0)]}).vertices - plain
+    far = np.linalg.norm(plain - plain[TEMPLATE.landmarks["cheek_l"]], axis=1) > 60
+    at = moved[TEMPLATE.landmarks["cheek_l"]]
+    assert np.linalg.norm(at) == pytest.approx(2.0, abs=0.05) and at[2] > 0
+    assert np.abs(moved[far]).max() < 0.01
+
+
+def test_the_second_setting_is_wider_and_turns_no_triangle_over():
+    usual, second = (
+        np.array([head(6, identity=i, variation=v).vertices for i in range(12)]) for v in (None, SECOND_SETTING)
+    )
+    assert second.std(0).mean() > 1.15 * usual.std(0).mean()
+    triangles = TEMPLATE.mesh.triangles
+    inside = np.concatenate([TEMPLATE.regions[name] for name in ("mouth_inside", "lids")])
+    skin = ~np.isin(triangles, inside).any(1)
+    at_rest = triangle_normals(TEMPLATE.mesh.vertices, triangles)
+    for one in second:
+        turned = (triangle_normals(one, triangles) * at_rest).sum(1)
+        assert (turned[skin] > 0).all()
+
+
+def test_a_shift_at_no_landmark_is_refused():
+    with pytest.raises(ValueError, match="names no landmark of the template: 'nowhere'"):
+        head(6, variation={"shift": [("nowhere", 1, 10)]})
+    with pytest.raises(ValueError, match="radius above 0"):
+        head(6, variation={"shift": [("g", 1, 0)]})

@@ -9,9 +9,11 @@ from scipy.spatial import cKDTree
 
 from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
-from inface.synthetic.scanner import UNITS, simulate_scan
+from inface.synthetic import ScanPlan
+from inface.synthetic.scanner import simulate_scan
 from inface.template import Template
 from inface.transforms import Similarity
+from inface.units import MM_PER_UNIT
 
 PLAIN = dict(cap=False, hair=0, collar=False, shoulders=False, islands=0, holes=0.0, vertices=4000)
 
@@ -52,15 +54,15 @@ def test_passing_what_was_drawn_changes_nothing_else(head):
 
 def test_truth_is_the_head_in_the_scans_frame_and_unit(head, plain):
     np.testing.assert_allclose(plain.pose.inverse().apply(plain.truth), head.vertices, atol=1e-9)
-    assert plain.pose.scale == UNITS[plain.unit]
+    assert plain.pose.scale == 1 / MM_PER_UNIT[plain.unit]
 
 
 @pytest.mark.parametrize("unit", ["mm", "cm", "m"])
 def test_a_given_pose_and_unit_are_used(head, unit):
     pose = Similarity([[0, 0, 1], [1, 0, 0], [0, 1, 0]], [10.0, 500, -3])
     scan = simulate_scan(head, 1, pose=pose, unit=unit, **PLAIN)
-    np.testing.assert_allclose(scan.truth / UNITS[unit], pose.apply(head.vertices), atol=1e-9)
-    extent = np.ptp(scan.mesh.vertices, axis=0) / UNITS[unit]
+    np.testing.assert_allclose(scan.truth * MM_PER_UNIT[unit], pose.apply(head.vertices), atol=1e-9)
+    extent = np.ptp(scan.mesh.vertices, axis=0) * MM_PER_UNIT[unit]
     assert (extent < 1.1 * np.ptp(pose.apply(head.vertices), axis=0) + 2).all()
 
 
@@ -98,7 +100,7 @@ def test_under_the_cap_and_the_collar_nothing_is_seen(head):
     cap = simulate_scan(head, 6, views="full", **(PLAIN | {"cap": True}))
     top = head.vertices[:, 1] > 60
     assert bare.seen[top].mean() > 0.9 and not cap.seen[top].any()
-    distance = surface_distance(cap.truth[top], cap.mesh.vertices, cap.mesh.triangles) / UNITS[cap.unit]
+    distance = surface_distance(cap.truth[top], cap.mesh.vertices, cap.mesh.triangles) * MM_PER_UNIT[cap.unit]
     assert distance.min() > 0.9  # the cloth does stand off the skin
     collar = simulate_scan(head, 6, views="full", **(PLAIN | {"shoulders": True}))
     low = head.vertices[:, 1] < head.vertices[:, 1].min() + 1.0
@@ -113,7 +115,7 @@ def test_holes_hair_and_floating_pieces_leave_their_mark(head, plain):
     hair = simulate_scan(head, 5, views="full", **(PLAIN | {"hair": 8}))
     assert hair.seen.mean() < plain.seen.mean() - 0.005
     floating = simulate_scan(head, 5, views="full", **(PLAIN | {"islands": 4}))
-    apart = surface_distance(floating.mesh.vertices, floating.truth, head.triangles) / UNITS[floating.unit]
+    apart = surface_distance(floating.mesh.vertices, floating.truth, head.triangles) * MM_PER_UNIT[floating.unit]
     assert (apart > 8).sum() > 40
 
 
@@ -151,3 +153,12 @@ def test_refusals_say_what_was_expected(head):
         simulate_scan(head, 0, pose=Similarity(scale=2.0))
     with pytest.raises(ValueError, match="seed"):
         simulate_scan(head, -1)
+    with pytest.raises(TypeError, match="no choice 'hat'; there are: pose, unit"):
+        simulate_scan(head, 0, hat=True)
+
+
+def test_a_plan_and_choices_by_name_are_one_thing(head):
+    plan = ScanPlan(views="front", vertices=3000, cap=False)
+    one, two = simulate_scan(head, 3, plan), simulate_scan(head, 3, views="front", vertices=3000, cap=False)
+    assert one.mesh.vertices.tobytes() == two.mesh.vertices.tobytes() and one.drawn == two.drawn
+    assert simulate_scan(head, 3, plan, cap=True).drawn["cap"] is True  # a name wins over the plan

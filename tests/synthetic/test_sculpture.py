@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from inface.geometry import adjacency
 from inface.synthetic import meshing, openings
 from inface.synthetic import primitives as solid
 from inface.synthetic.sculpture import signed_distance
@@ -122,11 +123,11 @@ def test_rim_ends_in_the_stations(count):
     outside = np.where(vertices[:, 2] > 0, np.hypot(vertices[:, 0], vertices[:, 1]) - 4.6, 5.0)
     made, faces, fixed = meshing.rim(vertices, triangles, outside, stations, closed=True)
     np.testing.assert_array_equal(made[fixed], stations)
-    border = meshing.border_edges(faces)
+    border = adjacency.border_edges(faces)
     wanted = np.c_[fixed, np.roll(fixed, -1)]
     assert {tuple(e) for e in border.tolist()} == {tuple(e) for e in wanted.tolist()}
     used = len(np.unique(faces))
-    edges = len(np.unique(np.sort(meshing.edges_of(faces), 1), axis=0))
+    edges = len(adjacency.edges(faces))
     assert used - edges + len(faces) == 1
     normal = np.cross(made[faces[:, 1]] - made[faces[:, 0]], made[faces[:, 2]] - made[faces[:, 0]])
     assert ((normal * made[faces].mean(1)).sum(1) > 0).all()

@@ -17,9 +17,9 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
 from inface.errors import CorrespondenceError, FileAccessError, FormatError  # noqa: E402
 from inface.evaluation import ModelEditor, edit_errors, retrieval  # noqa: E402
+from inface.population import PopulationWarning  # noqa: E402
 from inface.training.autoencoder import Settings, fit_autoencoder, reproject  # noqa: E402
 from inface.training.linear import fit_linear, project  # noqa: E402
-from inface.training.population_folder import PopulationWarning  # noqa: E402
 
 BLOCKS = {"identity": 5, "expression": 3, "age": 1}
 FEW = Settings(span=20, hidden=(16, 16), steps=12, batch=8, evaluate_every=4)

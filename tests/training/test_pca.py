@@ -111,7 +111,7 @@ def test_missing_vertices_of_a_large_stack_are_filled_on_disk(tmp_path, monkeypa
     np.save(tmp_path / "stack.npy", damaged.reshape(60, -1))
     expected = principal_components(damaged.reshape(60, -1), 8)
     made = []
-    monkeypatch.setattr("inface.population.MEMORY_LIMIT", 1000)
+    monkeypatch.setattr("inface.population.stack.MEMORY_LIMIT", 1000)
     monkeypatch.setattr("inface.training.pca.SLAB_BYTES", 5000)
     monkeypatch.setattr("inface.training.pca.empty_stack", lambda *a: made.append(empty_stack(*a)) or made[-1])
     fit = principal_components(np.load(tmp_path / "stack.npy", mmap_mode="r"), 8)

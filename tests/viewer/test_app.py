@@ -12,8 +12,8 @@ import pytest
 from inface.errors import MissingDependencyError
 from inface.mesh import Mesh
 from inface.viewer import show, view
-from inface.viewer.scene import from_json
-from inface.viewer.workbench import MODEL
+from inface.viewer.editor import MODEL
+from inface.viewer.scene_file import from_json
 
 pytest.importorskip("viser", reason="viser is not installed")
 
@@ -104,7 +104,7 @@ def upload(browser, path) -> None:
 
 @pytest.mark.browser
 def test_shape_is_made_in_the_page(window, chromium, tmp_path):
-    bench = window.bench
+    editor = window.editor
     with chromium(str(tmp_path)) as browser:
         session = enter(browser, window)
         first = browser.picture()
@@ -114,25 +114,25 @@ def test_shape_is_made_in_the_page(window, chromium, tmp_path):
         handle = slider(browser, "Age, months")
         for _ in range(15):
             handle.send_keys("\ue014")  # right arrow
-        until(lambda: bench.months(session.scene) > 7, "an older child")
+        until(lambda: editor.months(session.scene) > 7, "an older child")
         older = session.drawing.bodies[0].vertices
         assert np.abs(older - start).max() > 0.2
         aged = changed(browser, first)
 
         # a preset
         press(browser, "smiling")
-        block = bench.model.blocks["expression"]
-        wanted = bench.model.expressions["smiling"]
+        block = editor.model.blocks["expression"]
+        wanted = editor.model.expressions["smiling"]
         until(lambda: np.allclose(session.scene.shape.latent[block], wanted), "the smile")
         changed(browser, aged)
 
         # undo goes back by one act, the whole drag is one more
         press(browser, "Undo")
-        until(lambda: np.allclose(session.scene.shape.latent[block], bench.model.neutral_code()), "undo")
+        until(lambda: np.allclose(session.scene.shape.latent[block], editor.model.neutral_code()), "undo")
         press(browser, "Undo")
-        until(lambda: abs(bench.months(session.scene) - 6) < 0.01, "undo of the drag")
+        until(lambda: abs(editor.months(session.scene) - 6) < 0.01, "undo of the drag")
         press(browser, "Redo")
-        until(lambda: bench.months(session.scene) > 7, "redo")
+        until(lambda: editor.months(session.scene) > 7, "redo")
 
         # a number can be typed
         press(browser, "Random child")
@@ -146,7 +146,7 @@ def test_shape_is_made_in_the_page(window, chromium, tmp_path):
         press(browser, "Save picture")
         until(lambda: (tmp_path / "picture.png").exists(), "picture.png")
         saved = Mesh.load(tmp_path / "shape.ply")
-        assert np.abs(saved.vertices - bench.vertices(session.scene)).max() < 1e-3
+        assert np.abs(saved.vertices - editor.vertices(session.scene)).max() < 1e-3
         assert np.allclose(json.loads((tmp_path / "latent.json").read_text())["latent"], session.scene.shape.latent)
         scene, name, _ = from_json((tmp_path / "scene.json").read_bytes())
         assert name == "test" and np.allclose(scene.shape.latent, session.scene.shape.latent, atol=1e-5)
@@ -158,9 +158,9 @@ def test_shape_is_made_in_the_page(window, chromium, tmp_path):
 
 @pytest.mark.browser
 def test_meshes_are_opened_compared_and_completed_in_the_page(window, chromium, tmp_path):
-    bench = window.bench
-    code = bench.model.sample_latents(1, seed=7)[0]
-    child = bench.model.decode_mesh(code)
+    editor = window.editor
+    code = editor.model.sample_latents(1, seed=7)[0]
+    child = editor.model.decode_mesh(code)
     child.export(tmp_path / "child.ply")
     Mesh([[0, 0, 0], [40, 0, 0], [0, 40, 0]], [[0, 1, 2]]).export(tmp_path / "foreign.ply")
     (tmp_path / "broken.ply").write_bytes(b"ply\nformat ascii 1.0\nelement vertex 99999999999\n")
@@ -183,14 +183,14 @@ def test_meshes_are_opened_compared_and_completed_in_the_page(window, chromium, 
         assert [one.name for one in session.scene.opened] == ["child", "foreign"]
 
         # heat map with its legend
-        session.act(lambda s: bench.set_months(bench.close(s, "foreign"), 36))
+        session.act(lambda s: editor.set_months(editor.close(s, "foreign"), 36))
         plain = browser.picture()
         session.act(lambda s: s.with_look(colours="distance"))
         until(lambda: "distance to child, mm" in browser.run("return document.body.textContent"), "the legend")
         changed(browser, plain)
 
         # complete a region by its name
-        session.act(lambda s: bench.mark_region(bench.start_from(s, "child"), "nose"))
+        session.act(lambda s: editor.mark_region(editor.start_from(s, "child"), "nose"))
         press(browser, "Complete")
         until(lambda: session.scene.shape.std is not None, "the completion")
         until(lambda: "uncertainty" in browser.run("return document.body.textContent"), "its legend")
@@ -204,14 +204,14 @@ def test_two_browsers_do_not_disturb_each_other(window, chromium):
         first, second = enter(one, window), enter(two, window)
         assert first is not second and len(window.sessions) == 2
         quiet = picture_of_the_shape(two)
-        first.act(lambda s: window.bench.set_months(s, 36))
+        first.act(lambda s: window.editor.set_months(s, 36))
         time.sleep(0.5)
-        assert window.bench.months(second.scene) == pytest.approx(6)
+        assert window.editor.months(second.scene) == pytest.approx(6)
         assert picture_of_the_shape(two) == quiet
         one.driver.quit()
         until(lambda: list(window.sessions.values()) == [second], "the killed browser's state to go")
-        second.act(lambda s: window.bench.set_months(s, 12))
-        assert window.bench.months(second.scene) == pytest.approx(12)
+        second.act(lambda s: window.editor.set_months(s, 12))
+        assert window.editor.months(second.scene) == pytest.approx(12)
     until(lambda: not window.sessions, "no state left")
     assert not window._controls
 

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from inface.cli import build_app
 from inface.viewer import app as viewer_app
-from inface.viewer.scene import to_json
-from inface.viewer.workbench import Workbench
+from inface.viewer.editor import SceneEditor
+from inface.viewer.scene_file import to_json
 
 
 @pytest.fixture(scope="module")
@@ -16,8 +16,8 @@ def folder(linear_model, tmp_path_factory):
     linear_model.save(made / "model.h5")
     for number, mesh in enumerate(linear_model.sample_meshes(2, seed=1)):
         mesh.export(made / f"child{number}.ply")
-    bench = Workbench(linear_model)
-    scene = bench.set_months(bench.start(), 24)
+    editor = SceneEditor(linear_model)
+    scene = editor.set_months(editor.start(), 24)
     (made / "scene.json").write_text(to_json(scene, str(made / "model.h5"), linear_model.hash))
     return made
 

@@ -9,18 +9,19 @@ from inface.errors import FormatError, InfaceError
 from inface.mesh import Mesh
 from inface.models import LinearRegressor
 from inface.transforms import Similarity, procrustes
-from inface.viewer.scene import Blend, History, Look, Scene, from_json, to_json
-from inface.viewer.workbench import MODEL, Partner, Workbench
+from inface.viewer.editor import MODEL, Partner, SceneEditor
+from inface.viewer.scene import Blend, History, Look, Scene
+from inface.viewer.scene_file import from_json, to_json
 
 
 @pytest.fixture(params=["linear_model", "network_model"])
-def bench(request) -> Workbench:
-    return Workbench(request.getfixturevalue(request.param))
+def editor(request) -> SceneEditor:
+    return SceneEditor(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
-def linear(linear_model) -> Workbench:
-    return Workbench(linear_model)
+def linear(linear_model) -> SceneEditor:
+    return SceneEditor(linear_model)
 
 
 def latent(scene: Scene) -> np.ndarray:
@@ -30,50 +31,50 @@ def latent(scene: Scene) -> np.ndarray:
 # --- sliders
 
 
-def test_a_slider_moves_its_entry_and_no_other(bench):
-    start = bench.start()
-    moved = bench.set_deviation(start, 3, 1.5)
-    assert bench.deviation(moved, 3) == pytest.approx(1.5)
+def test_a_slider_moves_its_entry_and_no_other(editor):
+    start = editor.start()
+    moved = editor.set_deviation(start, 3, 1.5)
+    assert editor.deviation(moved, 3) == pytest.approx(1.5)
     assert np.flatnonzero(latent(moved) != latent(start)).tolist() == [3]
-    assert bench.deviation(start, 3) == pytest.approx(0), "the scene before is untouched"
+    assert editor.deviation(start, 3) == pytest.approx(0), "the scene before is untouched"
 
 
-def test_months_are_what_the_model_says(bench):
-    older = bench.set_months(bench.start(), 24)
-    block = bench.model.blocks["age"]
-    assert bench.model.age_calibration.to_months(
-        bench.model.age_calibration.code(latent(older)[block])
+def test_months_are_what_the_model_says(editor):
+    older = editor.set_months(editor.start(), 24)
+    block = editor.model.blocks["age"]
+    assert editor.model.age_calibration.to_months(
+        editor.model.age_calibration.code(latent(older)[block])
     ) == pytest.approx(24)
-    assert bench.months(older) == pytest.approx(24)
-    assert np.array_equal(np.delete(latent(older), block.start), np.delete(latent(bench.start()), block.start))
+    assert editor.months(older) == pytest.approx(24)
+    assert np.array_equal(np.delete(latent(older), block.start), np.delete(latent(editor.start()), block.start))
 
 
-def test_blend_goes_from_one_expression_to_another(bench):
-    block = bench.model.blocks["expression"]
-    smiling, crying = (bench.model.expressions[n] for n in ("smiling", "crying"))
-    half = bench.set_blend(bench.start(), Blend("smiling", "crying", 0.25))
+def test_blend_goes_from_one_expression_to_another(editor):
+    block = editor.model.blocks["expression"]
+    smiling, crying = (editor.model.expressions[n] for n in ("smiling", "crying"))
+    half = editor.set_blend(editor.start(), Blend("smiling", "crying", 0.25))
     assert np.allclose(latent(half)[block], 0.75 * smiling + 0.25 * crying)
-    assert np.allclose(latent(bench.neutralise(half))[block], bench.model.neutral_code())
+    assert np.allclose(latent(editor.neutralise(half))[block], editor.model.neutral_code())
     with pytest.raises(ValueError, match="expected one of neutral, smiling, crying"):
-        bench.set_blend(half, Blend(end="sleeping"))
+        editor.set_blend(half, Blend(end="sleeping"))
 
 
-def test_random_child_keeps_age_and_expression(bench):
-    scene = bench.set_months(bench.set_blend(bench.start(), Blend(end="smiling")), 12)
-    child, again, other = (bench.random_child(scene, seed) for seed in (5, 5, 6))
+def test_random_child_keeps_age_and_expression(editor):
+    scene = editor.set_months(editor.set_blend(editor.start(), Blend(end="smiling")), 12)
+    child, again, other = (editor.random_child(scene, seed) for seed in (5, 5, 6))
     assert np.array_equal(latent(child), latent(again)) and not np.array_equal(latent(child), latent(other))
-    identity = bench.model.blocks["identity"]
+    identity = editor.model.blocks["identity"]
     assert np.array_equal(latent(child)[identity.stop :], latent(scene)[identity.stop :])
-    deviations = [bench.deviation(child, k) for k in range(identity.stop)]
+    deviations = [editor.deviation(child, k) for k in range(identity.stop)]
     assert 0.1 < np.abs(deviations).max() <= 3 + 1e-9
 
 
-def test_reset_one_group_or_all(bench):
-    scene = bench.set_months(bench.random_child(bench.start(), 1), 30)
-    part = bench.reset(scene, "identity")
-    assert np.allclose(latent(part)[bench.model.blocks["identity"]], bench.model.latent_mean[:10])
-    assert bench.months(part) == pytest.approx(30)
-    assert np.allclose(latent(bench.reset(scene)), bench.model.latent_mean)
+def test_reset_one_group_or_all(editor):
+    scene = editor.set_months(editor.random_child(editor.start(), 1), 30)
+    part = editor.reset(scene, "identity")
+    assert np.allclose(latent(part)[editor.model.blocks["identity"]], editor.model.latent_mean[:10])
+    assert editor.months(part) == pytest.approx(30)
+    assert np.allclose(latent(editor.reset(scene)), editor.model.latent_mean)
 
 
 # --- undo
@@ -215,12 +216,12 @@ def test_brush_marks_a_disc_and_takes_it_back(linear):
 def test_a_second_model_follows(linear_model, network_model):
     rng = np.random.default_rng(0)
     regressor = LinearRegressor(rng.normal(size=(15, 15)) / 50, np.zeros(15))
-    bench = Workbench(linear_model, Partner(network_model, regressor, "skull"))
-    scene = bench.set_deviation(bench.start(), 0, 2.0)
+    editor = SceneEditor(linear_model, Partner(network_model, regressor, "skull"))
+    scene = editor.set_deviation(editor.start(), 0, 2.0)
     wanted = network_model.decode(regressor(latent(scene)))
-    assert np.array_equal(bench.partner_vertices(scene), wanted)
+    assert np.array_equal(editor.partner_vertices(scene), wanted)
     with pytest.raises(InfaceError, match="the regressor turns 4 numbers into 15"):
-        Workbench(linear_model, Partner(network_model, LinearRegressor(np.zeros((15, 4)), np.zeros(15))))
+        SceneEditor(linear_model, Partner(network_model, LinearRegressor(np.zeros((15, 4)), np.zeros(15))))
 
 
 # --- scene files
@@ -256,4 +257,4 @@ def test_bad_scene_files_are_named(linear, network_model):
     with pytest.raises(InfaceError, match="another model"):
         linear.restore(short)
     with pytest.raises(InfaceError, match="one has a model"):
-        Workbench().restore(linear.start())
+        SceneEditor().restore(linear.start())

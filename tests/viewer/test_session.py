@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from inface.codecs import read_mesh
-from inface.viewer.drawing import SurfaceGlb, draw_scene
+from inface.viewer.drawing import draw_scene
+from inface.viewer.editor import MODEL, SceneEditor
+from inface.viewer.glb import SurfaceGlb
 from inface.viewer.session import Session, first_near_ray
-from inface.viewer.workbench import MODEL, Workbench
 
 
 class Recorder:
@@ -30,33 +31,33 @@ class Recorder:
 
 @pytest.fixture
 def session(linear_model) -> Session:
-    bench = Workbench(linear_model)
-    made = Session(bench, bench.start())
+    editor = SceneEditor(linear_model)
+    made = Session(editor, editor.start())
     made.screen = Recorder()
     return made
 
 
 def test_an_act_reaches_the_screen(session):
-    assert session.act(lambda s: session.bench.set_months(s, 30))
+    assert session.act(lambda s: session.editor.set_months(s, 30))
     drawn = session.screen.drawings[-1].bodies[0]
     assert drawn.name == MODEL
-    assert np.array_equal(drawn.vertices, session.bench.model.decode(session.scene.shape.latent))
+    assert np.array_equal(drawn.vertices, session.editor.model.decode(session.scene.shape.latent))
     session.undo()
-    assert np.allclose(session.screen.drawings[-1].bodies[0].vertices, session.bench.model.mean_vertices)
+    assert np.allclose(session.screen.drawings[-1].bodies[0].vertices, session.editor.model.mean_vertices)
 
 
 def test_a_refusal_is_told_and_changes_nothing(session):
     before = session.scene
-    assert not session.act(session.bench.complete)
+    assert not session.act(session.editor.complete)
     assert session.scene is before
     assert session.screen.said == [("nothing is marked as unknown; mark a region or paint one first", True)]
 
 
 def test_acts_coalesce_and_the_last_one_wins(session):
     session.screen = Recorder(0.05)
-    bench = session.bench
+    editor = session.editor
     threads = [
-        threading.Thread(target=session.act, args=(lambda s, v=v: bench.set_deviation(s, 0, v), "Identity 1"))
+        threading.Thread(target=session.act, args=(lambda s, v=v: editor.set_deviation(s, 0, v), "Identity 1"))
         for v in np.linspace(-2, 2, 40)
     ]
     began = time.monotonic()
@@ -68,7 +69,7 @@ def test_acts_coalesce_and_the_last_one_wins(session):
     assert time.monotonic() - began < 1.0, "forty drawings one after the other would take two seconds"
     assert len(session.screen.drawings) < 20
     shown = session.screen.drawings[-1].bodies[0].vertices
-    assert np.array_equal(shown, bench.vertices(session.scene))
+    assert np.array_equal(shown, editor.vertices(session.scene))
     assert len(session.history.past) == 1
 
 
@@ -82,41 +83,41 @@ def test_playing_moves_until_paused(session):
     time.sleep(0.2)
     assert len(session.screen.drawings) <= count + 1
     session.undo()
-    assert session.bench.deviation(session.scene, 0) == 0, "playing is one step of undo"
+    assert session.editor.deviation(session.scene, 0) == 0, "playing is one step of undo"
 
 
 def test_a_closed_session_lets_go(session):
-    session.act(lambda s: session.bench.set_months(s, 30))
+    session.act(lambda s: session.editor.set_months(s, 30))
     session.play(0)
     session.close()
     assert session.screen is None and session.drawing is None and session.scene.shape is None and not session.playing
 
 
 def test_drawing_shows_marks_heat_and_measure(linear_model):
-    bench = Workbench(linear_model)
-    scene = bench.set_months(bench.start(), 36).with_look(colours="change", landmarks=True, measure=("en_l", "en_r"))
-    drawing = draw_scene(bench, scene)
+    editor = SceneEditor(linear_model)
+    scene = editor.set_months(editor.start(), 36).with_look(colours="change", landmarks=True, measure=("en_l", "en_r"))
+    drawing = draw_scene(editor, scene)
     assert drawing.legend.label == "distance from the mean, mm"
     points = dict(drawing.labels)
     assert drawing.measured[2] == pytest.approx(np.linalg.norm(points["en_l"] - points["en_r"]))
-    marked = draw_scene(bench, bench.mark_region(bench.start().with_look(colours="clay"), "nose")).bodies[0].colors
-    nose = np.isin(np.arange(len(marked)), bench.regions["nose"])
+    marked = draw_scene(editor, editor.mark_region(editor.start().with_look(colours="clay"), "nose")).bodies[0].colors
+    nose = np.isin(np.arange(len(marked)), editor.regions["nose"])
     assert len(np.unique(marked[nose], axis=0)) == 1 and (marked[nose][0] != marked[~nose][0]).any()
 
 
 def test_hidden_and_side_by_side(linear_model):
-    bench = Workbench(linear_model)
-    scene, _ = bench.open(bench.start(), "a", linear_model.decode_mesh(linear_model.latent_mean))
-    assert [b.name for b in draw_scene(bench, scene).bodies] == [MODEL, "a"]
-    assert draw_scene(bench, scene).bodies[1].opacity < 1
-    assert [b.name for b in draw_scene(bench, scene.with_look(hidden=frozenset({MODEL}))).bodies] == ["a"]
-    apart = draw_scene(bench, scene.with_look(arrangement="side by side")).bodies
+    editor = SceneEditor(linear_model)
+    scene, _ = editor.open(editor.start(), "a", linear_model.decode_mesh(linear_model.latent_mean))
+    assert [b.name for b in draw_scene(editor, scene).bodies] == [MODEL, "a"]
+    assert draw_scene(editor, scene).bodies[1].opacity < 1
+    assert [b.name for b in draw_scene(editor, scene.with_look(hidden=frozenset({MODEL}))).bodies] == ["a"]
+    apart = draw_scene(editor, scene.with_look(arrangement="side by side")).bodies
     assert apart[1].offset[0] > np.ptp(apart[0].vertices[:, 0]) and apart[1].opacity == 1
 
 
 def test_coloured_glb_is_read_back(linear_model, tmp_path):
-    bench = Workbench(linear_model)
-    body = draw_scene(bench, bench.start()).bodies[0]
+    editor = SceneEditor(linear_model)
+    body = draw_scene(editor, editor.start()).bodies[0]
     writer = SurfaceGlb(body.triangles, len(body.vertices))
     writer.write(body.vertices * 2, body.colors * 0.5)
     content = writer.write(body.vertices, body.colors)

@@ -28,10 +28,11 @@ def animate(
 ) -> None:
     """Draw random children through expressions and ages, or a storyboard of your own."""
     from inface.cli import viewing
-    from inface.viewer import animations
+    from inface.pictures import animations
+    from inface.pictures import storyboard as boards
 
     loaded = batch.load_model(model)
-    board = animations.read_storyboard(storyboard) if storyboard else animations.teaser(loaded, children, seed)
+    board = boards.read_storyboard(storyboard) if storyboard else boards.teaser(loaded, children, seed)
     if size is not None:
         board = replace(board, size=viewing.pixels(size))
     if fps is not None:

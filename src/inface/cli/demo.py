@@ -19,7 +19,7 @@ def demo(
     seed: batch.SeedOption = 1,
 ) -> None:
     """Sample, complete, neutralise, transfer and age; write meshes and a page that opens offline."""
-    from inface.viewer.demo import write_demo
+    from inface.reports.demo import write_demo
 
     console = Console(stderr=True)
     with console.status("demo") as status:

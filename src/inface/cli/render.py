@@ -35,7 +35,7 @@ def render(
 ) -> None:
     """Draw meshes, or a model's strongest modes at -3, 0 and +3 standard deviations, into a PNG file."""
     from inface.cli import viewing
-    from inface.viewer import pictures
+    from inface.pictures import rendering as pictures
 
     what, is_model = viewing.model_or_meshes(inputs)
     heat = None

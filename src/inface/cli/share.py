@@ -19,7 +19,7 @@ def share(
     title: Annotated[str | None, typer.Option(help="Title of the page.")] = None,
 ) -> None:
     """Write a model with its sliders as one HTML file that needs neither Python nor a network."""
-    from inface.viewer import share as write
+    from inface.reports.sharing import share as write
 
     error = write(batch.load_model(model), out, title=title)
     size = out.stat().st_size / 1e6

@@ -164,7 +164,7 @@ def _components(text: str) -> int | float:
 
 
 def _population(folder: Path, like: str | None, unit: str, workers: int | None, mirror: bool):
-    from inface.training.population_folder import mirrored
+    from inface.population import mirrored
 
     template = None if like is None else batch.load_model(like).template
     if mirror and (template is None or template.mirror is None):
@@ -175,7 +175,7 @@ def _population(folder: Path, like: str | None, unit: str, workers: int | None, 
 
 def read_population(folder: Path, template, unit: str, workers: int | None):
     """`load_population`, whose warnings become lines on stderr."""
-    from inface.training import load_population
+    from inface.population import load_population
 
     if not folder.is_dir():
         raise InfaceError(f"no folder '{folder}': expected one with registered meshes")
@@ -204,7 +204,7 @@ def _check_out(out: Path) -> None:
 
 
 def _say_limits(population) -> None:
-    from inface.training.population_folder import limits
+    from inface.population import limits
 
     for sentence in limits(population):
         typer.echo(f"inface: {sentence}", err=True)

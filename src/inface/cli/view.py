@@ -36,9 +36,9 @@ def view(
     from inface.cli import batch, viewing
     from inface.embedded import EMBEDDED
     from inface.models import LinearRegressor, load_model
-    from inface.viewer import scene as scenes
+    from inface.viewer import scene_file
     from inface.viewer.app import view as open_view
-    from inface.viewer.workbench import Partner
+    from inface.viewer.editor import Partner
 
     names = list(inputs or [])
     if path_to_hdf5_file is not None:
@@ -51,7 +51,7 @@ def view(
         raise InfaceError(f"one model at a time, got {', '.join(models)}; a second one is given with --with")
     model_name = models[0] if models else ""
     if saved is not None and not models:
-        model_name = scenes.from_json(Path(saved).read_bytes())[1]
+        model_name = scene_file.from_json(Path(saved).read_bytes())[1]
     elif not names:
         model_name = next((n for n in ("disentangled", "pca", *EMBEDDED) if n in EMBEDDED), "")
     partner = None

@@ -8,7 +8,7 @@ from typing import Any
 from inface.cli import batch
 from inface.errors import InfaceError
 from inface.mesh import Mesh
-from inface.viewer.scene import is_scene
+from inface.viewer.scene_file import is_scene
 
 _MODEL_SUFFIXES = (".h5", ".hdf5")
 

@@ -1,24 +1,23 @@
 """An evaluation as a table, as JSON and as one HTML page that opens offline."""
 
-import html
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from inface.codecs import atomic_write
 from inface.evaluation.figures import Figure
+from inface.pages.document import Html, bullets, document, element, table, write
+from inface.pages.plots import bars, lines
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;width:100%;table-layout:fixed;margin:.5rem 0 1.5rem}th:nth-child(1){width:30%}
-th:nth-child(2){width:10%;text-align:right}th:nth-child(3){width:7%}th:nth-child(4){width:20%}
-td,th{padding:.25rem .6rem;text-align:left;
-border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}h2{margin-top:2rem}
-svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif}small{color:#666}
-"""
+_WORDS = {
+    "compactness": "How much of the kept variance the first modes carry: more with few modes is better.",
+    "generalisation": "How far held-out children are from the nearest shape the model can make, with so many codes: "
+    "lower is better.",
+    "specificity": "How far children drawn at random are from the nearest real one of the cohort: lower is better.",
+    "completion of a hidden region": "The region is hidden and completed from all the rest: how far it comes from the "
+    "truth. The note gives what the mean shape alone would do.",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,38 +75,45 @@ class Evaluation:
 
     def save_html(self, path: str | Path) -> None:
         """Write one self-contained page with the table and the plots, atomically."""
-        with atomic_write(path) as temporary:
-            Path(temporary).write_text(self.to_html(), encoding="utf-8")
+        write(path, self.to_html())
 
     def to_html(self) -> str:
         """The page."""
-        parts = [f"<!doctype html><meta charset=utf-8><title>Evaluation</title><style>{_STYLE}</style>"]
-        parts.append(
-            f"<h1>Evaluation</h1><p>{html.escape(self.model)}<br><small>on {html.escape(self.population)}</small>"
-        )
-        groups = list(dict.fromkeys(f.group for f in self.figures))
-        for group in groups:
-            rows = [f for f in self.figures if f.group == group]
-            parts.append(f"<h2>{html.escape(group)}</h2>")
-            bars = [f for f in rows if f.unit == "mm"]
-            if len(bars) > 1:
-                parts.append(_bars(bars))
-            parts.append("<table><tr><th>figure<th>value<th>unit<th>95 % interval<th>")
-            for f in rows:
-                parts.append(
-                    f"<tr><td>{html.escape(f.name)}<td class=n>{_value(f)}<td>{f.unit}<td>{_interval(f)}"
-                    f"<td><small>{html.escape(f.note)}</small>"
-                )
-            parts.append("</table>")
+        parts: list[Html] = []
+        for group in dict.fromkeys(f.group for f in self.figures):
+            parts += _section(group, [f for f in self.figures if f.group == group])
         for name, curve in self.curves.items():
-            parts.append(f"<h2>{html.escape(name)}</h2>{_line(curve)}")
+            line = {curve["y_label"]: (curve["x"], curve["y"])}
+            plot = lines(line, x_label=curve["x_label"], y_label=curve["y_label"])
+            parts += [element("section", element("h2", name), plot)]
         if self.notes:
-            parts.append("<h2>not measured</h2><ul>" + "".join(f"<li>{html.escape(n)}" for n in self.notes) + "</ul>")
-        parts.append(
-            "<p><small>Intervals: 500 cohorts of subjects drawn with return. Figures on synthetic children are not "
-            "clinical figures.</small>"
+            parts += [element("section", element("h2", "not measured"), bullets(self.notes))]
+        return document(
+            "Evaluation of a shape model",
+            element("div", *parts, class_="columns"),
+            about={"model": self.model, "cohort": self.population},
+            closing="Distances in mm. Intervals hold the figure of 95 in 100 cohorts of subjects drawn with return "
+            "(500 were drawn). Figures on synthetic children are not clinical figures.",
         )
-        return "\n".join(parts)
+
+
+def _section(group: str, rows: Sequence[Figure]) -> list[Html]:
+    """A group of figures: what its words mean, bars where they are distances, and the table."""
+    bars_of = [f for f in rows if f.unit == "mm"]
+    spans = [None if f.low is None or f.high is None else (f.low, f.high) for f in bars_of]
+    plot = bars([f.name for f in bars_of], [f.value for f in bars_of], spans, label=f"{group}, mm")
+    noted = any(f.note for f in rows)
+    columns = ("figure", "value", "unit", "95 % interval", *(("note",) if noted else ()))
+    cells = [(f.name, _value(f), f.unit, _interval(f), *((element("small", f.note),) if noted else ())) for f in rows]
+    return [
+        element(
+            "section",
+            element("h2", group),
+            element("p", _WORDS[group], class_="quiet") if group in _WORDS else None,
+            plot if len(bars_of) > 1 else None,
+            table(columns, cells),
+        )
+    ]
 
 
 def _value(f: Figure) -> str:
@@ -116,45 +122,3 @@ def _value(f: Figure) -> str:
 
 def _interval(f: Figure) -> str:
     return "" if f.low is None or f.high is None else f"[{f.low:.3f}, {f.high:.3f}]"
-
-
-def _bars(figures: Sequence[Figure]) -> str:
-    """Horizontal bars with intervals."""
-    top = max(max(f.value, f.high or 0) for f in figures) or 1
-    row, left, width = 22, 230, 360
-    out = [f'<svg viewBox="0 0 {left + width + 80} {row * len(figures) + 6}" role="img">']
-    for i, f in enumerate(figures):
-        y = i * row + 4
-        x = width * f.value / top
-        out.append(f'<text x="{left - 8}" y="{y + 13}" text-anchor="end">{html.escape(f.name)}</text>')
-        out.append(f'<rect x="{left}" y="{y}" width="{x:.1f}" height="{row - 7}" fill="#7aa6c2"/>')
-        if f.low is not None and f.high is not None:
-            a, b, mid = left + width * f.low / top, left + width * f.high / top, y + (row - 7) / 2
-            out.append(f'<path d="M{a:.1f} {mid}H{b:.1f}" stroke="#234" stroke-width="2"/>')
-        end = left + width * max(f.value, f.high or 0) / top
-        out.append(f'<text x="{end + 6:.1f}" y="{y + 13}">{f.value:.2f}</text>')
-    return "".join(out) + "</svg>"
-
-
-def _line(curve: Mapping) -> str:
-    """One line with round ticks."""
-    x, y = np.asarray(curve["x"], float), np.asarray(curve["y"], float)
-    left, top, width, height = 60, 10, 520, 220
-    x_low, x_high = x.min(), x.max() if np.ptp(x) else x.min() + 1
-    y_high = float(y.max()) * 1.05 or 1.0
-    px = left + width * (x - x_low) / (x_high - x_low)
-    py = top + height * (1 - y / y_high)
-    out = [f'<svg viewBox="0 0 {left + width + 20} {top + height + 50}" role="img">']
-    for tick in np.linspace(0, y_high, 5):
-        at = top + height * (1 - tick / y_high)
-        out.append(f'<path d="M{left} {at:.1f}h{width}" stroke="#ddd"/>')
-        out.append(f'<text x="{left - 8}" y="{at + 4:.1f}" text-anchor="end">{tick:.2g}</text>')
-    for tick in np.linspace(x_low, x_high, 5):
-        at = left + width * (tick - x_low) / (x_high - x_low)
-        out.append(f'<text x="{at:.1f}" y="{top + height + 18}" text-anchor="middle">{tick:.0f}</text>')
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(px, py, strict=True))
-    out.append(f'<polyline points="{points}" fill="none" stroke="#2b6c96" stroke-width="2"/>')
-    out.append(f'<text x="{left + width / 2}" y="{top + height + 40}" text-anchor="middle">{curve["x_label"]}</text>')
-    out.append(f'<text x="14" y="{top + height / 2}" transform="rotate(-90 14 {top + height / 2})" ')
-    out.append(f'text-anchor="middle">{curve["y_label"]}</text>')
-    return "".join(out) + "</svg>"

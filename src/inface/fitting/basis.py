@@ -22,6 +22,7 @@ class CoordinateBasis:
         self.basis = basis
         self.single = basis.dtype == np.float32
         self._full: dict[bool, FloatArray] = {}
+        self._squares: FloatArray | None = None
         self._lock = Lock()
 
     def gram(self, known: BoolArray, *, double: bool = True) -> FloatArray:
@@ -46,6 +47,17 @@ class CoordinateBasis:
                     total += _square(self.basis[start : start + BLOCK], double)
                 self._full[double] = total
             return self._full[double]
+
+    def squares(self) -> FloatArray:
+        """Sum of squares `(k,)` of each column over all rows, in float64."""
+        with self._lock:
+            if self._full:
+                return np.diagonal(next(iter(self._full.values()))).copy()
+            if self._squares is None:
+                blocks = range(0, len(self.basis), BLOCK)
+                parts = [np.square(self.basis[start : start + BLOCK]).sum(0, dtype=np.float64) for start in blocks]
+                self._squares = np.sum(parts, axis=0)
+            return self._squares
 
     def _rows_gram(self, vertices: BoolArray, double: bool) -> FloatArray:
         rows = np.flatnonzero(np.repeat(vertices, 3))

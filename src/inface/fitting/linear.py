@@ -20,6 +20,10 @@ from inface.fitting.basis import CoordinateBasis
 # beyond the second, normal equations are not used.
 SINGLE_LIMIT = 1e3
 NORMAL_LIMIT = 1e8
+# Least share of a column's squares that must lie in the known rows (noise counted in) for normal equations: the Gram
+# matrix may be a difference, whose rounding error is relative to the whole column. The first is for float32 products.
+SINGLE_SHARE = 1e-3
+NORMAL_SHARE = 1e-9
 MASKS_KEPT = 16
 
 
@@ -104,12 +108,13 @@ class LinearFitter:
 
     def _factorise(self, known: BoolArray, noise_std: float, *, double: bool) -> _Factor:
         gram = self.basis.gram(known, double=double)
-        matrix = gram
+        matrix, whole = gram, self.basis.squares()
         if noise_std > 0:
             matrix = gram * np.outer(self.latent_std, self.latent_std)
             matrix[np.diag_indices_from(matrix)] += noise_std**2
+            whole = whole * self.latent_std**2 + noise_std**2
         diagonal = np.diagonal(matrix)
-        if not (diagonal > 0).all():
+        if not (diagonal > (NORMAL_SHARE if double else SINGLE_SHARE) * whole).all():
             return _Factor(None, np.ones(len(matrix)), np.inf, double, gram)
         scale = np.sqrt(diagonal)
         scaled = matrix / np.outer(scale, scale)

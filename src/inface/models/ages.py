@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import FloatArray, finite, floats
+from inface.units import clock_months, growth_clock
 
 # how far beyond the calibrated codes the map is continued along its last slope, as a part of their range
 REACH = 0.25
@@ -62,7 +63,7 @@ class AgeCalibration:
         age = finite("months", floats("months", months, (len(z),)))
         if len(z) < 3 or np.ptp(age) == 0 or (age < 0).any():
             raise ValueError("age calibration: expected at least three scans of different ages, none below zero")
-        log_age = np.log(age + 2.0)
+        log_age = growth_clock(age)
         centred = z - z.mean(0)
         direction = np.linalg.lstsq(centred, log_age - log_age.mean(), rcond=None)[0]
         if not np.linalg.norm(direction) > 0:
@@ -78,7 +79,7 @@ class AgeCalibration:
         rising = np.concatenate([[True], np.diff(np.maximum.accumulate(curve)) > 1e-9 * np.ptp(curve)])
         if rising.sum() < 2:
             raise ValueError("age calibration: the age codes do not rise with age")
-        return cls(direction, at[rising], np.exp(curve[rising]) - 2.0)
+        return cls(direction, at[rising], clock_months(curve[rising]))
 
     @property
     def months_range(self) -> tuple[float, float]:

@@ -21,8 +21,8 @@ from inface.codecs.landmark_files import find_landmark_file, read_landmark_file
 from inface.codecs.text_files import read_json, write_json, write_text
 from inface.errors import InfaceError
 from inface.mesh import Mesh
+from inface.pictures.shade import png_bytes
 from inface.registration.contact_sheet import doubt, picture, write_contact_sheet
-from inface.registration.pictures import png_bytes
 from inface.registration.pipeline import register
 from inface.registration.settings import Settings
 from inface.registration.settings_file import write_settings

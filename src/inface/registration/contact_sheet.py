@@ -1,6 +1,5 @@
 """One page for a whole batch: a picture of scan, fit and distance and the verdict of each, the doubtful ones first."""
 
-import html
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,17 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import FloatArray
-from inface.codecs.text_files import write_text
 from inface.mesh import Mesh
-from inface.registration.pictures import ramp, shade, view_rotation
+from inface.pages.document import Html, element, figure, image, write_document
+from inface.pictures.shade import ramp, shade, view_rotation
 from inface.registration.result import Registration
 
 FAR = 2.0  # mm shown as full red
 _ORDER = {"failed": 0, "partial": 1, "ok": 2}
-_STYLE = """body{font:14px/1.4 system-ui,sans-serif;margin:24px;background:#fff;color:#222}
-h1{font-size:20px}figure{display:inline-block;margin:0 14px 18px 0;vertical-align:top;width:640px;max-width:100%}
-img{display:block;width:100%;box-sizing:border-box;border:1px solid #ccc}figcaption{padding:4px 0}
-.failed{color:#b00020}.partial{color:#9a6200}.ok{color:#1b6e2c}.n{color:#777}"""
+_KIND = {"failed": "bad", "partial": "doubtful", "ok": "good"}
 
 
 def doubt(row: Mapping[str, Any]) -> tuple[int, float, str]:
@@ -77,22 +73,33 @@ def distance_colors(registration: Registration) -> FloatArray:
 def write_contact_sheet(path: str | Path, rows: Sequence[Mapping[str, Any]], title: str) -> None:
     """Write the page; each row has `name`, `verdict`, `reasons` (words), perhaps `picture` (relative) and measures."""
     counts = {v: sum(row["verdict"] == v for row in rows) for v in _ORDER}
-    parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>{html.escape(title)}</title><style>{_STYLE}</style>",
-        f"<h1>{html.escape(title)}</h1><p>{len(rows)} scans: {counts['failed']} failed, {counts['partial']} partial, "
-        f"{counts['ok']} ok; the doubtful ones first. Each picture: scan, fit, distance of the fit from the scan "
-        f"(red: {FAR:g} mm and more; grey: extrapolated) from the front and in profile.</p>",
-    ]
-    for row in sorted(rows, key=doubt):
-        name, verdict = html.escape(row["name"]), html.escape(row["verdict"])
-        image = f'<img loading=lazy src="{html.escape(row["picture"])}" alt="{name}">' if row.get("picture") else ""
-        numbers = ", ".join(
-            f"{key} {row[key]:.2f}"
-            for key in ("score", "explained", "worst_part", "mean_distance")
-            if isinstance(row.get(key), float)
-        )
-        parts.append(
-            f"<figure>{image}<figcaption><b>{name}</b> <b class={verdict}>{verdict}</b> "
-            f"{html.escape(row.get('reasons') or '')} <span class=n>{numbers}</span></figcaption></figure>"
-        )
-    write_text(path, "\n".join(parts) + "\n")
+    said = (
+        f"{len(rows)} scans: {counts['failed']} failed, {counts['partial']} partial, {counts['ok']} ok; the doubtful "
+        "ones first. Each picture: scan, fit, distance of the fit from the scan "
+        f"(red: {FAR:g} mm and more; grey: extrapolated) from the front and in profile."
+    )
+    words = (
+        "Verdicts: ok, the fit can be used everywhere that is not grey; partial, use it only where the scan supports "
+        "it; failed, do not use it. Score: 0 is a perfect fit, 1 nowhere near. Explained: the share of the scan's "
+        "points that lie within 2 mm of the fit. Worst part, mean distance: mm between fit and scan."
+    )
+    sheet = element("div", *(_entry(row) for row in sorted(rows, key=doubt)), class_="sheet")
+    write_document(path, title, element("p", words, class_="quiet"), sheet, subtitle=said)
+
+
+def _entry(row: Mapping[str, Any]) -> Html:
+    """One scan: its picture, verdict, reasons and numbers."""
+    numbers = ", ".join(
+        f"{key.replace('_', ' ')} {row[key]:.2f}"
+        for key in ("score", "explained", "worst_part", "mean_distance")
+        if isinstance(row.get(key), float)
+    )
+    kind = _KIND.get(row["verdict"], "bad")
+    return figure(
+        image(row["picture"], row["name"]) if row.get("picture") else Html(""),
+        element("b", row["name"]),
+        " ",
+        element("b", row["verdict"], class_=kind),
+        f" {row.get('reasons') or ''} ",
+        element("span", numbers, class_="quiet"),
+    )

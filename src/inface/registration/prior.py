@@ -11,9 +11,7 @@ from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.geometry.adjacency import adjacency, border_edges, triangle_areas, vertex_normals
-
-# regions of a template that lie inside the head: a scan never shows them whole, so they match nothing
-INSIDE = ("mouth_inside", "mouth")
+from inface.template import INSIDE
 
 
 class ShapePrior:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray, IntArray
+from inface.geometry import adjacency
 from inface.synthetic import meshing, openings
 from inface.synthetic.meshing import Magnifier
 from inface.synthetic.profile import profile_landmarks
@@ -120,7 +121,7 @@ def carve_half() -> Half:
     rims = np.r_[lid_edge, mouth, neck]
     fixed = np.r_[rims, list(profile.values())]
     whole, faces, partner = meshing.mirrored(v, f, midline)
-    ends = np.unique(np.sort(meshing.edges_of(f), 1), axis=0)
+    ends = adjacency.edges(f)
     middle_edges = ends[midline[ends].all(1)]
     present = {tuple(e) for e in ends.tolist()}
     red_edges = np.array([e for e in np.sort(red_edges, 1).tolist() if tuple(e) in present])
@@ -131,7 +132,7 @@ def carve_half() -> Half:
     v, f, _ = meshing.compact(whole, faces[whole[faces][:, :, 0].mean(1) > 0])
     lid_edge, mouth, neck = np.split(np.arange(len(rims)), np.cumsum([len(lid_edge), len(mouth)]))
     profile = dict(zip(profile, range(len(rims), len(fixed)), strict=True))
-    border = np.unique(meshing.border_edges(f))
+    border = np.unique(adjacency.border_edges(f))
     midline = np.zeros(len(v), bool)
     midline[np.setdiff1d(border, np.r_[lid_edge, mouth[1:-1], neck[1:-1]])] = True
     v[midline, 0] = 0

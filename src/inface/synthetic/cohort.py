@@ -94,6 +94,13 @@ class Factors:
         """A name for each scan: the child's and the scan's number."""
         return [f"{s}_{k}" for s, k in zip(self.subject, self.scan, strict=True)]
 
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """What is known of each scan, as the columns of a `Population`."""
+        neutral = np.logical_not(self.expression_weights.any(1))
+        known = {"subject": self.subject, "age_months": self.age, "sex": self.sex, "expression": self.expression}
+        return known | {"neutral": neutral, "split": self.split}
+
 
 def draw_factors(plan: CohortPlan) -> Factors:
     """Draw the factors of every scan; each child from a stream of its own."""
@@ -225,12 +232,7 @@ def population_of(factors: Factors, shapes: FloatArray) -> Population:
     return Population(
         head_maker().template,
         shapes,
-        subject=factors.subject,
-        age_months=factors.age,
-        sex=factors.sex,
-        expression=factors.expression,
-        neutral=np.logical_not(factors.expression_weights.any(1)),
-        split=factors.split,
+        **factors.columns,
         name=np.array(factors.name),
         factors={
             "identity": factors.identity,

@@ -1,6 +1,5 @@
 """A cohort on disk: one PLY a scan, `manifest.csv` as training reads it, and every factor in `factors.json`."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,12 +9,11 @@ import numpy as np
 from inface.codecs import atomic_write, write_mesh
 from inface.errors import FileAccessError
 from inface.mesh import Mesh
+from inface.population.manifest import write_manifest
 from inface.synthetic.cohort import BATCH, Factors, batches_of, draw_factors, each_batch, plan_of, plan_record
 from inface.synthetic.deformity import DEFORMITIES
 from inface.synthetic.expression import UNITS
 from inface.synthetic.head import head_maker
-
-MANIFEST_COLUMNS = ("file", "subject", "age_months", "sex", "expression", "neutral", "weight", "split")
 
 
 def write_cohort(
@@ -31,8 +29,8 @@ def write_cohort(
     """Write the cohort that `cohort` with the same arguments would make into the folder `out`; returns the manifest.
 
     Files that stand already are kept, so that a run that was stopped goes on where it was; the manifest is written
-    last. `progress(done, total)` is called after every few scans. `manifest.csv` has the columns `MANIFEST_COLUMNS`;
-    `factors.json` holds the names of the units and deformities, each child's identity and each scan's weights.
+    last. `progress(done, total)` is called after every few scans. `manifest.csv` has the columns that `load_population`
+    reads; `factors.json` holds the names of the units and deformities, each child's identity and each scan's weights.
 
     Raises:
         ValueError: impossible options, or the folder holds a cohort of other options.
@@ -61,14 +59,7 @@ def write_cohort(
         if progress is not None:
             progress(done, len(names))
     _write_text(folder / "factors.json", _factors_text(factors, names))
-    with atomic_write(folder / "manifest.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(MANIFEST_COLUMNS)
-        neutral = np.where(factors.expression_weights.any(1), "no", "yes")
-        for k, name in enumerate(names):
-            age = repr(float(factors.age[k]))
-            row = (name, factors.subject[k], age, factors.sex[k], factors.expression[k], neutral[k], 1)
-            writer.writerow((*row, factors.split[k]))
+    write_manifest(folder / "manifest.csv", names, factors.columns | {"weight": np.ones(len(names), int)})
     return folder / "manifest.csv"
 
 

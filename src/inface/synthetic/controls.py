@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from inface._validate import FloatArray, IntArray
+from inface.geometry.smooth import smoothstep
 from inface.measurement.cranium import vault_edges
 from inface.measurement.distances import LANDMARK_MEASURES, landmark_pairs
 from inface.synthetic.warp import PointWarp
@@ -125,12 +126,6 @@ class Controls:
         share = 1 - np.maximum(smoothstep((p[:, 1] - n[1]) / 28), smoothstep((t[2] - 5 - p[:, 2]) / 30))
         to_ear = np.linalg.norm(p[:, None] - p[self.ear][None], axis=-1).min(1)
         return np.maximum(share, np.exp(-((to_ear / _EAR_REACH) ** 2)))
-
-
-def smoothstep(x: FloatArray) -> FloatArray:
-    """0 below 0, 1 above 1, smooth between."""
-    t = np.clip(x, 0, 1)
-    return t * t * (3 - 2 * t)
 
 
 def _ring(template: Template) -> tuple[FloatArray, tuple[IntArray, FloatArray]]:

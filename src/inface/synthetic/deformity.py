@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 
 from inface._validate import FloatArray, finite, floats
 from inface.errors import ConvergenceError
+from inface.geometry.smooth import smoothstep
 from inface.measurement import cranial_measures
-from inface.synthetic.controls import Controls, smoothstep
+from inface.synthetic.controls import Controls
 from inface.template import Template
 
 # name -> (unit of the severity, least, most, usual)

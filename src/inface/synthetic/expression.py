@@ -17,6 +17,7 @@ from inface._validate import BoolArray, FloatArray, IntArray, finite, floats
 from inface.synthetic.controls import Controls
 from inface.synthetic.eyelids import closed_lids
 from inface.synthetic.handles import biharmonic
+from inface.synthetic.warp import carried
 from inface.template import Template
 
 UNITS = (
@@ -270,11 +271,11 @@ class Expressions:
         start = self.template.mesh.vertices[moving]
         still = self.controls.warp.basis(start)
         change = np.stack([self.controls.warp.basis(start + field) - still for field in fields[:, moving]])
-        return moving, fields[:, moving].astype(np.float32), change.astype(np.float32)
+        return moving, fields[:, moving], change
 
     def _field_weights(self, weights: FloatArray) -> FloatArray:
         """Weights `(N, F)` of the carried fields; the lids' path is the parabola through open, half and closed."""
-        closing = np.clip(weights @ np.array([LID_CLOSING.get(u, 0.0) for u in UNITS]), 0, 1)
+        closing = np.clip((weights * [LID_CLOSING.get(u, 0.0) for u in UNITS]).sum(1), 0, 1)
         smooth = [weights[:, UNITS.index(name)] for name in _POSES]
         return np.stack([*smooth, 4 * closing * (1 - closing), closing * (2 * closing - 1)], 1)
 
@@ -288,19 +289,18 @@ class Expressions:
         if not len(active):
             return out
         moving, fields, change = self._carried
-        shift = (points[active] - self.controls.position).astype(np.float32)
-        parts = self._field_weights(weights[active]).astype(np.float32)
+        shift = points[active] - self.controls.position
+        parts = self._field_weights(weights[active])
         for f in range(len(fields)):
             used = np.flatnonzero(parts[:, f])
             if len(used):
-                flat = shift[used].transpose(1, 0, 2).reshape(shift.shape[1], -1)
-                carried = (change[f] @ flat).reshape(len(moving), len(used), 3).transpose(1, 0, 2)
-                out[active[used, None], moving] += parts[used, f, None, None] * (fields[f] + carried)
+                moved = fields[f] + carried(change[f], shift[used])
+                out[active[used, None], moving] += parts[used, f, None, None] * moved
         return self._turn_jaw(out, active, weights)
 
     def _turn_jaw(self, heads: FloatArray, active: IntArray, weights: FloatArray) -> FloatArray:
         """Turn each vertex by its share of the jaw's angle about the axis through the joints (before the tragia)."""
-        degrees = np.minimum(weights @ np.array([JAW_DEGREES.get(u, 0.0) for u in UNITS]), MOST_JAW)
+        degrees = np.minimum((weights * [JAW_DEGREES.get(u, 0.0) for u in UNITS]).sum(1), MOST_JAW)
         turning = np.flatnonzero(self.jaw_share > 1e-4)
         marks = self.template.landmarks
         for i in active[degrees[active] > 0]:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.interpolate import LinearNDInterpolator
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.synthetic.controls import smoothstep
+from inface.geometry.smooth import smoothstep
 from inface.template import Template
 
 _PIVOT = 6.0  # mm behind the globe's centre

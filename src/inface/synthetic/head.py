@@ -19,6 +19,7 @@ from inface.synthetic.growth import Growth
 from inface.synthetic.identity import Identity, Variation
 from inface.synthetic.targets import Measured
 from inface.synthetic.template import template
+from inface.synthetic.warp import carried
 from inface.template import Template
 
 _BATCH = 32
@@ -66,10 +67,10 @@ class HeadMaker:
 
     @cached_property
     def _surface(self) -> tuple[FloatArray, FloatArray]:
-        """`(V, L + 120)` float32: what control points and detail do; and the template with the points at zero."""
-        product = np.hstack([self.basis, self.identity.detail]).astype(np.float32)
-        rest = self.template.mesh.vertices - self.basis @ self.controls.position
-        return product, rest.astype(np.float32)
+        """`(V, L + 120)`: what control points and detail do; and the template with the points at zero."""
+        product = np.hstack([self.basis, self.identity.detail])
+        rest = self.template.mesh.vertices - self.basis @ self.controls.position + self.identity.shift
+        return product, rest
 
     def varied(self, variation: Variation) -> "HeadMaker":
         """A maker of children who differ otherwise; all that does not depend on it is shared."""
@@ -90,7 +91,7 @@ class HeadMaker:
 
         `identity (N, K)`; `age (N,)` months; `sex (N,)` "male", "female" or ""; `expression (N, 10)` weights in the
         order of `UNITS`; `deformity (N, 4)` amounts in the order of `DEFORMITIES`. None: both sexes' mean, neutral,
-        none.
+        none. A head has the same bytes whatever others are made beside it.
         """
         vectors = np.atleast_2d(finite("identity", floats("identity", identity, (self.identity.size,))))
         ages = np.atleast_1d(check_age(age))
@@ -120,9 +121,8 @@ class HeadMaker:
     def _batch(self, vectors, ages, sexes, faces, forms) -> FloatArray:
         points, weights = self.identity.place(vectors, ages, sexes)
         product, rest = self._surface
-        moves = np.concatenate([points, weights], 1).astype(np.float32)
-        flat = product @ moves.transpose(1, 0, 2).reshape(moves.shape[1], -1)
-        heads: FloatArray = flat.reshape(len(rest), len(moves), 3).transpose(1, 0, 2) + rest
+        moves = np.concatenate([points, weights], 1)
+        heads: FloatArray = carried(product, moves) + rest
         heads = self.deformities.apply(heads, forms)
         return self.expressions.apply(heads, points, faces)
 

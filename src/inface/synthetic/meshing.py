@@ -13,6 +13,7 @@ from scipy.special import erf
 
 from inface._optional import require
 from inface._validate import BoolArray, FloatArray, IntArray
+from inface.geometry import adjacency
 
 Distance = Callable[[FloatArray], FloatArray]
 _COARSE = 4.0  # mm, first grid: tells where the surface is
@@ -124,15 +125,8 @@ def insert_level(vertices: FloatArray, triangles: IntArray, value: FloatArray, s
 
 def level_edges(triangles: IntArray, value: FloatArray) -> IntArray:
     """Edges `(E, 2)` whose ends both lie on the zero level."""
-    ends = np.unique(np.sort(edges_of(triangles), 1), axis=0)
+    ends = adjacency.edges(triangles)
     return ends[(value[ends] == 0).all(1)]
-
-
-def border_edges(triangles: IntArray) -> IntArray:
-    """Directed edges `(E, 2)` that belong to one triangle only."""
-    directed = edges_of(triangles)
-    _, which, count = np.unique(np.sort(directed, 1), axis=0, return_inverse=True, return_counts=True)
-    return directed[count[which.ravel()] == 1]
 
 
 def border_chain(edges: IntArray) -> IntArray:
@@ -159,7 +153,7 @@ def rim(vertices: FloatArray, triangles: IntArray, value: FloatArray, stations: 
     """
     vertices, triangles, value = insert_level(vertices, triangles, value)
     triangles = triangles[(value[triangles] >= 0).all(1) & (value[triangles] > 0).any(1)]
-    edges = border_edges(triangles)
+    edges = adjacency.border_edges(triangles)
     chain = border_chain(edges[(value[edges] == 0).all(1)])
     fixed = len(vertices) + np.arange(len(stations))
     inner = np.r_[fixed, fixed[0]] if closed else fixed

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from inface._validate import FloatArray
+from inface.geometry.rotations import about
 
 F = np.float32
 Triple = Sequence[float]
@@ -70,14 +71,8 @@ def spline(stations: Sequence[Triple], count: int, *, across: bool = False) -> F
 
 
 def rotation(axis: str, degrees: float) -> FloatArray:
-    """Rotation matrix `(3, 3)` about "x", "y" or "z", right-handed."""
-    t = np.deg2rad(degrees)
-    c, s = np.cos(t), np.sin(t)
-    first, second = {"x": (1, 2), "y": (2, 0), "z": (0, 1)}[axis]
-    matrix = np.eye(3)
-    matrix[first, first] = matrix[second, second] = c
-    matrix[first, second], matrix[second, first] = -s, s
-    return matrix.astype(F)
+    """Rotation matrix `(3, 3)` about "x", "y" or "z" in the precision of the solids."""
+    return about(axis, degrees).astype(F)
 
 
 def bump(distance: FloatArray, width: float) -> FloatArray:

@@ -45,3 +45,28 @@ class PointWarp:
         scaled = points / scale
         rows = np.column_stack([_kernel(scaled, self.sources / scale), np.ones(len(points)), scaled])
         return rows @ self.weights
+
+
+_TOGETHER = 16  # children a product; a fixed number, so that a child's sums do not depend on how many there are
+
+
+def carried(matrix: FloatArray, moves: FloatArray) -> FloatArray:
+    """`matrix (V, L) @ moves (N, L, 3)` as `(N, V, 3)`, for a child the same whatever the others are.
+
+    Every product that the processor's library sees has one shape: the children go in sixteens, the last filled up. In
+    which of the sixteen places a child stands may count in the last of float64's digits, not in float32's.
+    """
+    out = np.empty((len(moves), len(matrix), 3), matrix.dtype)
+    columns = np.zeros((matrix.shape[1], _TOGETHER, 3), matrix.dtype)
+    for start in range(0, len(moves), _TOGETHER):
+        some = moves[start : start + _TOGETHER]
+        columns[:, : len(some)] = some.transpose(1, 0, 2)
+        flat = (matrix @ columns.reshape(len(columns), -1)).reshape(len(matrix), _TOGETHER, 3)
+        out[start : start + len(some)] = flat[:, : len(some)].transpose(1, 0, 2)
+    return out
+
+
+def each_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """`rows (N, A) @ matrix (A, B)`, row by row: the same bytes for a row whatever the others are."""
+    product: FloatArray = (rows[:, None] @ matrix)[:, 0]
+    return product

@@ -1,8 +1,8 @@
 """Training: populations from folders, PCA, linear and autoencoder models. PyTorch is imported only when it trains."""
 
+from inface.population import load_population
 from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
 from inface.training.linear import fit_linear
 from inface.training.pca import fit_pca
-from inface.training.population_folder import load_population
 
 __all__ = ["Settings", "TrainedAutoencoder", "fit_autoencoder", "fit_linear", "fit_pca", "load_population"]

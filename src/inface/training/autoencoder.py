@@ -18,10 +18,9 @@ from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.compact import SkipNetwork, SpanModel
-from inface.population import Population
+from inface.population import Population, PopulationWarning, training_part
 from inface.training.linear import BLOCKS, LinearStart, finish, fold, linear_start, project
-from inface.training.pca import PrincipalComponents, training_part
-from inface.training.population_folder import PopulationWarning
+from inface.training.pca import PrincipalComponents
 
 FEW = 300  # subjects below which the linear model edits expressions better (docs/training_results.md)
 FEWEST_HELD_OUT = 10  # subjects, where there are fifty; two or three would stop the training at random

@@ -18,10 +18,10 @@ from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.models.compact import SpanModel, read_compact, write_compact
 from inface.models.pca import PCAMorphableModel
-from inface.population import Population
+from inface.population import Population, training_part
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
-from inface.training.pca import PrincipalComponents, fit_pca, training_part
+from inface.training.pca import PrincipalComponents, fit_pca
 
 SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 6000, 4, 11, 0.06, 200, 97
 SAMPLES = ("crying", "smiling", "surprised", "whining")

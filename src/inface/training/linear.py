@@ -10,8 +10,8 @@ from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.base import ModelExtras
 from inface.models.compact import SkipNetwork, SpanModel
-from inface.population import Population
-from inface.training.pca import PrincipalComponents, principal_components, training_part
+from inface.population import Population, training_part
+from inface.training.pca import PrincipalComponents, principal_components
 from inface.training.random_effects import fit_two_factor
 from inface.training.twofactor import Growth, TwoFactor, solve_codes
 

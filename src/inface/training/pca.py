@@ -10,7 +10,7 @@ from scipy.linalg import blas, eigh
 from inface._validate import BoolArray, FloatArray
 from inface.errors import ConvergenceError
 from inface.models.pca import PCAMorphableModel
-from inface.population import Population, empty_stack
+from inface.population import Population, empty_stack, training_part
 
 SLAB_BYTES = 32 * 2**20
 EXACT_LIMIT = 8192
@@ -107,16 +107,6 @@ def fit_pca(
             "method": f"PCA, {len(fit.eigenvalues)} modes, {100 * kept:.2f} % of the variance",
         },
     )
-
-
-def training_part(population: Population) -> Population:
-    """The population without the shapes whose `split` is "test"; refuses one that has no others."""
-    if population.split is None or not (population.split == "test").any():
-        return population
-    kept = population.split != "test"
-    if not kept.any():
-        raise ValueError("every shape has the split 'test', so there is none to train on; mark some 'train'")
-    return population.subset(kept)
 
 
 def principal_components(

@@ -14,6 +14,7 @@ import numpy as np
 
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.training.pca import PrincipalComponents
+from inface.units import clock_months, growth_clock
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class Growth:
     """The mean head along age, in the span of the data.
 
     Attributes:
-        center, scale: mean and spread of log(months + 2); u = (log(months + 2) - center) / scale.
+        center, scale: mean and spread of the `growth_clock`; u = (growth_clock(months) - center) / scale.
         curve: `(degree + 1, K)` coefficients of mu(u) = [1, u, u^2, ...] @ curve.
         size: `(degree + 1,)` the same for h(u), the size of the mean head relative to that at u = 0.
     """
@@ -33,11 +34,11 @@ class Growth:
 
     def code(self, months: FloatArray) -> FloatArray:
         """Standardised log age u."""
-        return (np.log(np.asarray(months, np.float64) + 2.0) - self.center) / self.scale
+        return (growth_clock(months) - self.center) / self.scale
 
     def months(self, code: FloatArray) -> FloatArray:
         """The inverse of `code`."""
-        return np.exp(np.asarray(code, np.float64) * self.scale + self.center) - 2.0
+        return clock_months(np.asarray(code, np.float64) * self.scale + self.center)
 
     def mean(self, code: FloatArray) -> FloatArray:
         """`mu(u)`, `(..., K)`."""
@@ -172,7 +173,7 @@ def fit_growth(coefficients: FloatArray, months: FloatArray, span: PrincipalComp
 
     The degree, 1 to 6, is that of the least generalised cross-validation error [golub1979].
     """
-    logs = np.log(months + 2.0)
+    logs = growth_clock(months)
     center, scale = float(logs.mean()), float(logs.std())
     code = (logs - center) / scale
     best: tuple[float, FloatArray] = (np.inf, np.zeros((0, 0)))

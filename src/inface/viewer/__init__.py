@@ -1,20 +1,21 @@
-"""See it and shape it: the browser viewer, pictures, animations and self-contained pages.
+"""See it and shape it: the browser viewer.
 
-`show` opens meshes in the browser, `view` a model with its sliders; `write_page` and `share` write one HTML file that
-needs neither Python nor a network. Everything here is imported on first use, so `import inface` stays light.
+`show` opens meshes in the browser, `view` a model with its sliders. Pictures, animations and pages are made in
+`inface.pictures`, `inface.pages` and `inface.reports`; their names stay here too. Everything is imported on first use,
+so `import inface` stays light.
 """
 
 from importlib import import_module
 from typing import Any
 
 _WHERE = {
-    "animate": "inface.viewer.animations",
+    "animate": "inface.pictures.animations",
     "show": "inface.viewer.app",
     "view": "inface.viewer.app",
-    "Panel": "inface.viewer.page",
-    "render": "inface.viewer.pictures",
-    "share": "inface.viewer.sharing",
-    "write_page": "inface.viewer.page",
+    "Panel": "inface.pages.shapes",
+    "render": "inface.pictures.rendering",
+    "share": "inface.reports.sharing",
+    "write_page": "inface.pages.shapes",
 }
 
 __all__ = sorted(_WHERE)

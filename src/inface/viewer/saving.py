@@ -9,8 +9,8 @@ import numpy as np
 
 import inface
 from inface import codecs
-from inface.viewer import scene as scenes
-from inface.viewer.pictures import png
+from inface.pictures.rendering import png
+from inface.viewer import scene_file
 from inface.viewer.session import Session
 
 SAVE_FORMATS = (".ply", ".obj", ".stl", ".glb")
@@ -24,7 +24,7 @@ class Saving:
 
     def save_mesh(self, suffix: str) -> None:
         """Send the shape as a mesh file."""
-        mesh = self.session.bench.mesh(self.session.scene)
+        mesh = self.session.editor.mesh(self.session.scene)
         if (drawing := self.session.drawing) is not None and drawing.legend is not None:
             body = drawing.bodies[0]
             mesh = mesh.with_colors(body.colors)
@@ -44,7 +44,7 @@ class Saving:
 
     def save_latent(self) -> None:
         """Send the latent with its meaning."""
-        model, shape = self.session.bench.model, self.session.scene.shape
+        model, shape = self.session.editor.model, self.session.scene.shape
         assert model is not None and shape is not None
         data = {
             "model": self.model_name,
@@ -53,14 +53,14 @@ class Saving:
             "blocks": {name: [block.start, block.stop] for name, block in model.blocks.items()},
             "inface": inface.__version__,
         }
-        if self.session.bench.months_range is not None:
-            data["months"] = self.session.bench.months(self.session.scene)
+        if self.session.editor.months_range is not None:
+            data["months"] = self.session.editor.months(self.session.scene)
         self._send("latent.json", json.dumps(data, indent=1).encode())
 
     def save_scene(self) -> None:
         """Send the whole scene."""
-        model_hash = self.session.bench.model.hash if self.session.bench.model is not None else ""
-        self._send("scene.json", scenes.to_json(self.session.scene, self.model_name, model_hash).encode())
+        model_hash = self.session.editor.model.hash if self.session.editor.model is not None else ""
+        self._send("scene.json", scene_file.to_json(self.session.scene, self.model_name, model_hash).encode())
 
     def _send(self, name: str, content: bytes) -> None:
         self.client.send_file_download(name, content, save_immediately=True)

@@ -1,21 +1,14 @@
-"""What a viewer shows, as frozen data: the shape being made, the meshes opened, how they look; undo and scene files.
+"""What a viewer shows, as frozen data: the shape being made, the meshes opened, how they look; undo.
 
-Nothing here knows of a window or a browser. Acts on a scene (`inface.viewer.workbench`) return a new one.
+Nothing here knows of a window or a browser. Acts on a scene (`inface.viewer.editor`) return a new one.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from inface._validate import FloatArray, IntArray, floats
-from inface.errors import FormatError
-from inface.landmarks import LandmarkSet
+from inface._validate import FloatArray, IntArray
 from inface.mesh import Mesh
 
-FORMAT, VERSION = "inface-scene", 1
 COLOURS = ("colour", "clay", "distance", "uncertainty", "change")
 ARRANGEMENTS = ("overlaid", "side by side")
 UNDO_STEPS = 200
@@ -162,93 +155,3 @@ class History:
             return self
         onward = replace(self.future[-1], look=self.present.look)
         return History(onward, (*self.past, self.present), self.future[:-1])
-
-
-# --- scene files
-
-
-def to_json(scene: Scene, model_name: str = "", model_hash: str = "") -> str:
-    """The scene as text that `from_json` reads again; the model is named, not stored."""
-    shape = scene.shape and {
-        "latent": _list(scene.shape.latent),
-        "blend": asdict(scene.shape.blend),
-        "source": scene.shape.source,
-        "detail": _list(scene.shape.detail),
-        "keep_detail": scene.shape.keep_detail,
-        "unknown": None if scene.shape.unknown is None else scene.shape.unknown.tolist(),
-        "std": _list(scene.shape.std),
-        "seed": scene.shape.seed,
-    }
-    look = asdict(scene.look) | {"hidden": sorted(scene.look.hidden), "measure": list(scene.look.measure)}
-    data = {
-        "format": FORMAT,
-        "format_version": VERSION,
-        "model": model_name,
-        "model_hash": model_hash,
-        "shape": shape,
-        "look": look,
-        "meshes": [_mesh_json(one) for one in scene.opened],
-    }
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)
-
-
-def is_scene(text: str | bytes) -> bool:
-    """Whether the beginning of a file says that it is a scene."""
-    start = text[:200]
-    return FORMAT in (start if isinstance(start, str) else start.decode("utf-8", "replace"))
-
-
-def from_json(text: str | bytes) -> tuple[Scene, str, str]:
-    """Scene, name of its model and that model's hash; `FormatError` when it is no scene or damaged."""
-    try:
-        data = json.loads(text)
-        if data["format"] != FORMAT:
-            raise FormatError(f"expected a scene file (format '{FORMAT}'), got '{data['format']}'")
-        if data["format_version"] != VERSION:
-            raise FormatError(f"expected a scene of version {VERSION}, got {data['format_version']}")
-        meshes = tuple(_opened(one) for one in data["meshes"])
-        look = data["look"] | {"hidden": frozenset(data["look"]["hidden"]), "measure": tuple(data["look"]["measure"])}
-        scene = Scene(data["shape"] and _shape(data["shape"]), meshes, Look(**look))
-        return scene, str(data["model"]), str(data["model_hash"])
-    except FormatError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise FormatError(f"the scene file is damaged or incomplete ({error})") from None
-
-
-def _shape(data: Mapping) -> Shape:
-    latent = floats("latent", data["latent"], (None,))
-    detail = None if data["detail"] is None else floats("detail", data["detail"], (None, 3))
-    std = None if data["std"] is None else floats("std", data["std"], (None,))
-    unknown = None if data["unknown"] is None else np.asarray(data["unknown"], np.int64).reshape(-1)
-    blend, seed = Blend(**data["blend"]), data["seed"]
-    return Shape(latent, blend, str(data["source"]), detail, bool(data["keep_detail"]), unknown, std, seed)
-
-
-def _opened(data: Mapping) -> Opened:
-    vertices = [[np.nan] * 3 if row is None else row for row in data["vertices"]]
-    landmarks = None if data["landmarks"] is None else LandmarkSet.of(data["landmarks"])
-    mesh = Mesh(vertices, data["triangles"], data["colors"], landmarks)
-    return Opened(
-        str(data["name"]), mesh, None if data["latent"] is None else floats("latent", data["latent"], (None,))
-    )
-
-
-def _mesh_json(one: Opened) -> dict:
-    mesh = one.mesh
-    rows = [row if np.isfinite(row).all() else None for row in np.round(mesh.vertices, 4)]
-    landmarks = None
-    if mesh.landmarks is not None:
-        landmarks = {n: p.tolist() for n, p in mesh.landmarks.items() if np.isfinite(p).all()}
-    return {
-        "name": one.name,
-        "latent": _list(one.latent),
-        "vertices": [None if row is None else row.tolist() for row in rows],
-        "triangles": mesh.triangles.tolist(),
-        "colors": None if mesh.colors is None else np.round(mesh.colors, 3).tolist(),
-        "landmarks": landmarks,
-    }
-
-
-def _list(array: FloatArray | None) -> list | None:
-    return None if array is None else np.round(np.asarray(array, float), 6).tolist()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from inface._validate import FloatArray, IntArray
-from inface.viewer.drawing import Body, Drawing, SurfaceGlb
+from inface.viewer.drawing import Body, Drawing
+from inface.viewer.glb import SurfaceGlb
 
 
 class ViserScreen:

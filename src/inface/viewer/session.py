@@ -10,8 +10,8 @@ import numpy as np
 from inface._validate import FloatArray
 from inface.errors import InfaceError
 from inface.viewer.drawing import Drawing, draw_scene
+from inface.viewer.editor import SceneEditor
 from inface.viewer.scene import History, Scene
-from inface.viewer.workbench import Workbench
 
 # seconds between two pushes of a body with colours per vertex, which the browser has to unpack
 _COLOURED_PAUSE = 0.025
@@ -31,8 +31,8 @@ class Session:
     """State of one browser. Acts may come from any thread; drawing is coalesced, so that of many acts that arrive
     while one is drawn only the last is drawn next."""
 
-    def __init__(self, bench: Workbench, scene: Scene) -> None:
-        self.bench = bench
+    def __init__(self, editor: SceneEditor, scene: Scene) -> None:
+        self.editor = editor
         self.history = History(scene)
         self.screen: Screen | None = None
         self.on_change: Callable[[], None] = lambda: None
@@ -96,7 +96,7 @@ class Session:
                         return
                     self._dirty = False
                     scene, screen = self.history.present, self.screen
-                self.drawing = draw_scene(self.bench, scene)
+                self.drawing = draw_scene(self.editor, scene)
                 heavy = screen.draw(self.drawing)
                 self.on_change()
                 if heavy:
@@ -118,14 +118,14 @@ class Session:
         self.pause()
         stop = threading.Event()
         self._playing = stop
-        start = self.bench.deviation(self.scene, index)
+        start = self.editor.deviation(self.scene, index)
 
         def swing() -> None:
             began = time.monotonic()
             phase = float(np.arcsin(np.clip(start / 3, -1, 1)))
             while not stop.wait(0.04):
                 value = 3 * float(np.sin(phase + 2 * np.pi * (time.monotonic() - began) / seconds))
-                if not self.act(lambda s, v=value: self.bench.set_deviation(s, index, v), key="play"):  # type: ignore[misc]
+                if not self.act(lambda s, v=value: self.editor.set_deviation(s, index, v), key="play"):  # type: ignore[misc]
                     return
 
         threading.Thread(target=swing, daemon=True, name="inface-play").start()
@@ -152,7 +152,7 @@ class Session:
         """The first vertex of the model's shape near a ray, or None when the ray misses it."""
         if self.scene.shape is None:
             return None
-        return first_near_ray(self.bench.vertices(self.scene), np.asarray(origin), np.asarray(direction))
+        return first_near_ray(self.editor.vertices(self.scene), np.asarray(origin), np.asarray(direction))
 
 
 def first_near_ray(vertices: FloatArray, origin: FloatArray, direction: FloatArray, width: float = 3.0):

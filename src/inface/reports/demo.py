@@ -1,0 +1,133 @@
+"""The demo: what the package does, on its own synthetic infants, as mesh files and one page."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from inface.embedded import load_default_model
+from inface.errors import InfaceError
+from inface.mesh import Mesh
+from inface.models import MorphableModel, PCAMorphableModel
+from inface.pages import Panel, write_page
+from inface.pictures.colours import Legend
+from inface.synthetic import head
+
+UNSEEN = 9_000_000  # seeds from here on name children that no embedded model was trained on
+AGES = (0, 3, 6, 12, 24, 36)
+SUBTITLE = "Every child on this page is synthetic; nothing here is a clinical figure."
+
+
+def write_demo(out: str | Path, seed: int = 1, tell: Callable[[str], None] = lambda step: None) -> Path:
+    """Sample, complete, neutralise, transfer and age synthetic infants; write the meshes and `index.html`.
+
+    Args:
+        out: folder, made when missing.
+        seed: the same seed gives the same children.
+        tell: called with the name of each step as it begins.
+
+    Returns:
+        the page, which opens offline.
+    """
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    pca, model = load_default_model("pca"), load_default_model("disentangled")
+    if not isinstance(pca, PCAMorphableModel):
+        raise InfaceError("the embedded model 'pca' is not a PCA model; the installation is damaged, install it again")
+    panels = []
+    for title, step in (
+        ("Random children", lambda: _samples(pca, seed)),
+        ("Completed", lambda: _completion(pca, seed)),
+        ("Expressions", lambda: _expressions(model, seed)),
+        ("Neutralised", lambda: _neutralised(model, seed)),
+        ("Transferred", lambda: _transferred(model, seed)),
+        ("Ages", lambda: _ages(model, seed)),
+    ):
+        tell(title)
+        panel = step()
+        panels.append(panel)
+        for name, mesh in panel.meshes.items():
+            mesh.export(folder / f"{title}_{name}.ply".lower().replace(" ", "_"))
+    page = folder / "index.html"
+    write_page(page, panels, title="inface: synthetic infants", subtitle=SUBTITLE)
+    return page
+
+
+def _samples(model: MorphableModel, seed: int) -> Panel:
+    meshes = model.sample_meshes(6, seed=seed)
+    return Panel(
+        "Random children",
+        f"Six draws from the embedded PCA model ({len(model.latent)} modes), which was trained on synthetic infants.",
+        {f"child {i + 1}": mesh for i, mesh in enumerate(meshes)},
+    )
+
+
+def _completion(model: PCAMorphableModel, seed: int) -> Panel:
+    child = head(age=8, identity=UNSEEN + seed)
+    face = np.zeros(len(child.vertices), bool)
+    for region in ("face", "eyes", "mouth_inside"):
+        face[model.template.regions[region]] = True
+    unknown = face & (model.mean_vertices[:, 0] > 0)
+    partial = child.with_vertices(np.where(unknown[:, None], np.nan, child.vertices))
+    result = model.reconstruct(partial, unknown_vertex_mask=unknown, back_match_known_vertices=True, align=True)
+    error = np.linalg.norm(result.mesh.vertices - child.vertices, axis=1)
+    legend = Legend.of(error, "distance from the truth, mm")
+    return Panel(
+        "Completed",
+        "A child the model has not seen; the left half of the face is unknown. The known part is kept exactly. "
+        f"The mean error over the hidden half is {error[unknown].mean():.2f} mm.",
+        {
+            "truth": child,
+            "known part": partial,
+            "completed": result.mesh,
+            "error": result.mesh.with_colors(legend.colors(error)),
+        },
+        legend,
+    )
+
+
+def _expressions(model: MorphableModel, seed: int) -> Panel:
+    child = _calm_child(model, seed + 2)
+    return Panel(
+        "Expressions",
+        "The stored expressions, each set on the same child.",
+        {name: model.set_expression(child, name, keep_detail=True) for name in sorted(model.expressions)},
+    )
+
+
+def _neutralised(model: MorphableModel, seed: int) -> Panel:
+    crying = model.set_expression(_calm_child(model, seed + 3), "crying")
+    calm = model.neutralize(crying, keep_detail=True)
+    moved = np.linalg.norm(calm.vertices - crying.vertices, axis=1)
+    legend = Legend.of(moved, "moved by, mm")
+    return Panel(
+        "Neutralised",
+        "A crying child, the same child with the expression taken out, and what moved.",
+        {"crying": crying, "neutralised": calm, "difference": calm.with_colors(legend.colors(moved))},
+        legend,
+    )
+
+
+def _transferred(model: MorphableModel, seed: int) -> Panel:
+    source = model.set_expression(_calm_child(model, seed + 4), "smiling")
+    others = [_calm_child(model, seed + 5 + i) for i in range(2)]
+    meshes: dict[str, Mesh] = {"source": source}
+    for i, child in enumerate(others):
+        meshes[f"child {i + 1}"] = child
+        meshes[f"child {i + 1} smiling"] = model.transfer_expression(source, child, keep_detail=True)
+    return Panel("Transferred", "The first child's smile on two other children.", meshes)
+
+
+def _ages(model: MorphableModel, seed: int) -> Panel:
+    child = _calm_child(model, seed + 8)
+    return Panel(
+        "Ages",
+        "One child at six ages, in months; all at one scale.",
+        {f"{months} months": model.set_age(child, months=months) for months in AGES},
+    )
+
+
+def _calm_child(model: MorphableModel, seed: int) -> Mesh:
+    """A random child of six months without expression."""
+    child = model.neutralize(model.sample_meshes(1, seed=seed)[0])
+    return model.set_age(child, months=6)
