@@ -10,6 +10,7 @@ _EXTRAS = {
     "viser": "viewer",
     "pyvista": "render",
     "PIL": "render",
+    "mediapipe": "photo",
     "imageio": "render",
     "imageio_ffmpeg": "render",
     "torch": "train",
@@ -23,15 +24,16 @@ _EXTRAS = {
 }
 
 
-def require(module: str, purpose: str) -> ModuleType:
+def require(module: str, purpose: str, extra: str | None = None) -> ModuleType:
     """Import an optional module, e.g. `require("torch.nn", "training an autoencoder")`.
 
-    Raises `MissingDependencyError` with the install line when the package is absent.
+    Raises `MissingDependencyError` with the install line when the package is absent; `extra` names the extra where more
+    than one brings the package.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        extra = _EXTRAS[module.split(".")[0]]
+        extra = extra or _EXTRAS[module.split(".")[0]]
         raise MissingDependencyError(
             f"{purpose} needs the package '{module.split('.')[0]}', which is not installed; "
             f"install it with: pip install 'inface[{extra}]'"

@@ -35,9 +35,9 @@ def _evidence(problem: Problem, state: State, normal: Normal, misfit: float, wid
     z, count = problem.latents, problem.shapes
     unit = np.ones(len(normal.side))
     unit[z:count] = 1 / state.misfit
-    precision = problem.settings.prior * problem.prior.precision
+    precision = problem.prior.precision
     own, wanted = np.zeros_like(normal.matrix), np.zeros_like(normal.matrix)
-    own[:z, :z], wanted[:z, :z] = precision, precision / width**2
+    own[:z, :z], wanted[:z, :z] = precision, widened(problem, misfit, width)
     beside = np.arange(z, count)
     own[beside, beside], wanted[beside, beside] = 1 / state.misfit**2, 1 / misfit**2
     off = np.zeros(len(unit))
@@ -48,10 +48,14 @@ def _evidence(problem: Problem, state: State, normal: Normal, misfit: float, wid
     matrix = data + wanted
     factor = cho_factor(matrix)
     gain = side @ cho_solve(factor, side) - off @ (wanted @ off)
-    logs = -2 * z * np.log(width) - 2 * (count - z) * np.log(misfit)
+    stretches = len(problem.stretched)
+    logs = -2 * (z - stretches) * np.log(width) - 2 * (count - z + stretches) * np.log(misfit)
     return float(0.5 * (gain + logs) - np.log(np.diag(factor[0])).sum())
 
 
-def spread_along(covariance: FloatArray, directions: FloatArray) -> FloatArray:
-    """Standard deviation `(n,)` along `directions (n, d)` under a covariance `(d, d)`."""
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", directions, covariance, directions), 0))
+def widened(problem: Problem, misfit: float, width: float) -> FloatArray:
+    """The prior's precision `(Z, Z)` with a misfit in mm, and its own deviations `width` times as wide."""
+    out = problem.prior.precision / width**2
+    out[problem.stretched, problem.stretched] = 1 / misfit**2
+    return out
+

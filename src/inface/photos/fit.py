@@ -10,22 +10,28 @@ from scipy.linalg import block_diag
 from inface._validate import FloatArray
 from inface.errors import MissingBlockError
 from inface.photos.age_prior import AgePrior, age_prior_of
+from inface.photos.camera import Camera
 from inface.photos.contour import JAW, jaw_strips
-from inface.photos.evidence import likely_spreads
+from inface.photos.evidence import likely_spreads, widened
 from inface.photos.lengths import lengths_of
 from inface.photos.photo import Photo
-from inface.photos.problem import Prior, Problem, State, View
+from inface.photos.problem import SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE, Prior, Problem, State, View
 from inface.photos.result import PhotoFit
 from inface.photos.settings import PhotoSettings
-from inface.photos.shape import STRETCHES, ShapeModes, misfit_fields
+from inface.photos.shape import STRETCHES, ShapeModes, misfit_of, no_misfit
 from inface.photos.silhouette import outline_of
 from inface.photos.solve import covariance, normal_equations, retangent, solve
 from inface.photos.start import start_camera
 from inface.photos.verdict import judge
+from inface.photos.wrong import doubt
 
 Share = Literal["all", "identity"]
 LEAST = 6  # landmarks a photograph must show
-START_MISFIT = 2.0  # mm; wide, so that a child far from the model is not taken for wrong landmarks
+# mm of misfit in the first fit: seen from several sides wide, so that a child far from the model is not taken for wrong
+# landmarks; from one side little
+START_MISFIT, ONE_SIDE_MISFIT = 2.0, 0.7
+SIDES = 15.0  # degrees between photographs that show a head from several sides
+AWAY = -0.2  # cosine between skin and camera below which a landmark is taken as hidden
 MARKED_MM = 1.0  # standard deviation of a landmark whose noise nobody gives, mm on the face
 
 
@@ -78,17 +84,28 @@ def fit_photos(
 
 
 def with_likely_spreads(problem: Problem, state: State) -> tuple[Problem, State]:
-    """Refit with as much misfit, and as wide a prior, as the photographs themselves make likely."""
+    """As much misfit, and as wide a prior, as the photographs themselves make likely.
+
+    Seen from several sides, the head is fitted anew with them. From one side a misfit cannot be told from a turn of the
+    head: there the fit stays as it was, close to the model, and only its errors grow.
+    """
     settings = problem.settings
     if settings.misfit_mm is not None or settings.prior == 0:
         return problem, state
     misfit, width = likely_spreads(problem, state, normal_equations(problem, state))
     unknowns = state.unknowns.copy()
     unknowns[problem.latents :] *= state.misfit / misfit
-    wider = replace(problem.prior, precision=problem.prior.precision / width**2)
-    again = replace(problem, prior=wider, settings=replace(settings, steps=4, coarse=0, robust_from=0))
+    wider = replace(problem.prior, precision=widened(problem, misfit, width))
+    again = replace(problem, prior=wider, width=width, settings=replace(settings, steps=4, coarse=0, robust_from=0))
     again = retangent(again, state)
-    return again, solve(again, replace(state, unknowns=unknowns, misfit=misfit))
+    state = replace(state, unknowns=unknowns, misfit=misfit)
+    return again, solve(again, state) if several_sides(state.cameras) else state
+
+
+def several_sides(cameras: Sequence[Camera]) -> bool:
+    """Whether two of the cameras look at the head from directions that differ by `SIDES` degrees or more."""
+    towards = np.array([camera.eye / np.linalg.norm(camera.eye) for camera in cameras])
+    return bool((towards @ towards.T).min() < np.cos(np.radians(SIDES)))
 
 
 def _problem(photos, model, months, known, noise_px, share, settings, age_prior) -> tuple[Problem, State]:
@@ -106,28 +123,33 @@ def _problem(photos, model, months, known, noise_px, share, settings, age_prior)
     if model.template.unit != "mm":
         raise ValueError(f"model: expected millimetres, this one is in {model.template.unit}")
     modes = ShapeModes.of(model)
-    prior = prior_over(model, months, age_prior, len(photos) if share == "identity" else 1)
+    size = SIZE_ALONE if not known else SIZE_AND_AGE if months is not None else SIZE_FREE
+    prior = prior_over(model, months, age_prior, len(photos) if share == "identity" else 1, size)
     if share == "all":
         prior = replace(prior, columns=np.repeat(prior.columns, len(photos), 0))
     mean = modes.shape(prior.mean[prior.columns[0]])
-    views, cameras = zip(*(_view(photo, i, model, mean, noise_px, settings) for i, photo in enumerate(photos)), strict=True)
+    views, cameras = zip(*(_view(photo, i, modes, mean, noise_px, settings) for i, photo in enumerate(photos)), strict=True)
     lengths = tuple(settings.misfit_lengths)
-    fields = misfit_fields(model, lengths) if settings.misfit_mm != 0 else np.zeros((0, len(modes.mean)), np.float32)
+    beside = no_misfit(model) if settings.misfit_mm == 0 else misfit_of(model, lengths)
     known_lengths = lengths_of(known, model.template, settings.known_mm)
-    problem = Problem(modes, fields, views, prior, jaw_strips(model), known_lengths, settings)
-    misfit = START_MISFIT if settings.misfit_mm is None else settings.misfit_mm
-    return problem, State(np.concatenate([prior.mean, np.zeros(3 * len(fields))]), cameras, misfit)
+    problem = Problem(modes, beside, views, prior, jaw_strips(model), known_lengths, settings)
+    misfit = settings.misfit_mm
+    if misfit is None:
+        misfit = START_MISFIT if several_sides(cameras) else ONE_SIDE_MISFIT
+    precision = settings.prior * widened(problem, max(misfit, 1e-3), 1.0)
+    problem = replace(problem, prior=replace(prior, precision=precision))
+    return problem, State(np.concatenate([prior.mean, np.zeros(3 * len(beside.fields))]), cameras, misfit)
 
 
-def prior_over(model: Any, months: float | None, given: AgePrior | None, faces: int) -> Prior:
-    """The prior of one identity with `faces` expressions."""
+def prior_over(model: Any, months: float | None, given: AgePrior | None, faces: int, size: float) -> Prior:
+    """The prior of one identity with `faces` expressions, its size free by `size` per cent beside the model's own."""
     count = len(model.latent)
     found = given if given is not None else age_prior_of(model)
     mean, cov = np.zeros(count), np.eye(count)
     if months is not None and found is not None:
         mean, cov = found.mean(months), found.covariance
     mean = np.concatenate([mean, np.zeros(STRETCHES)])
-    cov = block_diag(cov, np.eye(STRETCHES))
+    cov = block_diag(cov, np.eye(STRETCHES - 1), size**2)
     if faces == 1:
         return Prior(mean, np.linalg.inv(cov), np.arange(len(mean))[None])
     if "expression" not in model.blocks:
@@ -150,8 +172,9 @@ def prior_over(model: Any, months: float | None, given: AgePrior | None, faces: 
     return Prior(mean[source], np.linalg.inv(wide), columns)
 
 
-def _view(photo: Photo, number: int, model, mean: FloatArray, noise_px: float | None, settings: PhotoSettings):
+def _view(photo: Photo, number: int, modes: ShapeModes, mean: FloatArray, noise_px: float | None, settings):
     """What the fit needs of a photograph, and where its camera starts."""
+    model = modes.model
     marks = model.template.landmarks
     names = [name for name in photo.names if name in marks]
     which = f"photo {number + 1}: "
@@ -166,19 +189,38 @@ def _view(photo: Photo, number: int, model, mean: FloatArray, noise_px: float | 
     jaw = np.array([name in JAW for name in names]) & (jaw_strips(model) is not None)
     flat = np.where(jaw, settings.jaw, 1.0)
     view = View(tuple(names), ids, pixels, flat, jaw, photo.size, photo.principal_point, 1000.0, settings.focal_spread)
-    scale = start_camera(view, mean[ids]).scale
+    camera = start_camera(view, mean[ids])
+    if photo.visible is None:
+        view = without_hidden(view, camera, modes)
+        ids = view.ids
+    scale = camera.scale
     believed = scale * settings.distance_mm if photo.focal_px is None else float(photo.focal_px)
     spread = settings.distance_spread if photo.focal_px is None else settings.focal_spread
     noise = MARKED_MM * scale if noise_px is None else noise_px
     noise = settings.marking * max(noise, settings.floor_mm * scale)
     outline = None if photo.mask is None else outline_of(np.asarray(photo.mask))
-    view = replace(
-        view, noise=flat * noise, focal=believed, focal_spread=spread, outline=outline, given=photo.visible is not None
-    )
+    view = replace(view, noise=view.noise * noise, focal=believed, focal_spread=spread, outline=outline)
     return view, start_camera(view, mean[ids])
+
+
+def without_hidden(view: View, camera: Camera, modes: ShapeModes) -> View:
+    """The view without landmarks whose skin looks away from a camera; as it is where fewer than six would be left."""
+    towards = camera.eye - modes.mean[view.ids]
+    cosine = np.einsum("ij,ij->i", modes.normals[view.ids], towards) / np.linalg.norm(towards, axis=1)
+    keep = view.jaw | (cosine > AWAY)
+    if keep.all() or keep.sum() < LEAST:
+        return view
+    names = tuple(name for name, k in zip(view.names, keep, strict=True) if k)
+    gone = tuple(name for name, k in zip(view.names, keep, strict=True) if not k)
+    return replace(view, names=names, ids=view.ids[keep], pixels=view.pixels[keep], noise=view.noise[keep],
+                   jaw=view.jaw[keep], hidden=gone)  # fmt: skip
 
 
 def _result(problem: Problem, state: State, photos: Sequence[Photo], months: float | None) -> PhotoFit:
     final = normal_equations(problem, state)
     spread = covariance(final, problem.shapes)
-    return PhotoFit(problem, state, tuple(photos), spread, final.landmarks, *judge(problem, state, final, months))
+    marks = problem.modes.model.template.landmarks
+    mean = {name: problem.modes.mean[index] for name, index in marks.items()}
+    doubts = tuple(doubt(view, mean) for view in problem.views)
+    verdict, reasons = judge(problem, state, final, months, doubts)
+    return PhotoFit(problem, state, tuple(photos), spread, final.landmarks, verdict, reasons)

@@ -10,7 +10,11 @@ from inface.photos.camera import Camera
 from inface.photos.contour import JawStrips
 from inface.photos.lengths import Length
 from inface.photos.settings import PhotoSettings
-from inface.photos.shape import ShapeModes
+from inface.photos.shape import STRETCHES, Misfit, ShapeModes
+
+# per cent by which the size is free beside the model's own: nothing but the model or an age tells it; a length and an
+# age; a length alone, which may be that of a head of another kind
+SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE = 0.5, 3.0, 50.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class View:
         focal: pixels, as believed before the fit.
         focal_spread: standard deviation of its logarithm.
         outline: `(m, 4)` points of the head's outline and the outward normals there, pixels; None without a mask.
-        given: True where a caller says which points are visible; then none is dropped.
+        hidden: landmarks that were given but left out, because their skin looks away from the camera.
     """
 
     names: tuple[str, ...]
@@ -40,17 +44,17 @@ class View:
     focal: float
     focal_spread: float
     outline: FloatArray | None = None
-    given: bool = False
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Gaussian over the unknowns of the shape but for the misfit's weights: latent entries, standardised, and stretches.
+    """Gaussian over the unknowns of the shape but for the misfit's weights: latent entries, standardised, stretches and size.
 
     Attributes:
         mean: `(Z,)` of the latent entries.
         precision: `(Z, Z)`.
-        columns: `(P, K + 5)` which of the Z entries make up the shape in each photograph.
+        columns: `(P, K + 6)` which of the Z entries make up the shape in each photograph.
     """
 
     mean: FloatArray
@@ -81,21 +85,23 @@ class Problem:
 
     Attributes:
         modes: the model's directions.
-        fields: `(F, V)` smooth fields of the misfit.
+        misfit: smooth fields of what heads have beside the model.
         views: the photographs.
         prior: of the latent entries.
         strips: of the jaw; None where the template has none.
         lengths: known lengths.
         settings: how to fit.
+        width: by which factor the prior's deviations were widened.
     """
 
     modes: ShapeModes
-    fields: FloatArray
+    misfit: Misfit
     views: tuple[View, ...]
     prior: Prior
     strips: JawStrips | None
     lengths: tuple[Length, ...] = ()
     settings: PhotoSettings = field(default_factory=PhotoSettings)
+    width: float = 1.0
 
     @cached_property
     def near(self) -> "Near":
@@ -105,7 +111,12 @@ class Problem:
         place = np.full(len(self.modes.mean), -1)
         place[ids] = np.arange(len(ids))
         modes = np.ascontiguousarray(self.modes.modes[:, ids].transpose(1, 2, 0), float)
-        return Near(place, self.modes.mean[ids], modes, np.ascontiguousarray(self.fields[:, ids].T, float))
+        return Near(place, self.modes.mean[ids], modes, np.ascontiguousarray(self.misfit.fields[:, ids].T, float))
+
+    @property
+    def stretched(self) -> IntArray:
+        """Places of the five stretches among the latent entries; like the misfit, they are as large as it is."""
+        return self.prior.columns[0, -STRETCHES:-1]
 
     @property
     def latents(self) -> int:
@@ -115,7 +126,7 @@ class Problem:
     @property
     def shapes(self) -> int:
         """Number of unknowns of the shape: latent entries and weights of the misfit in x, y, z."""
-        return self.latents + 3 * len(self.fields)
+        return self.latents + 3 * len(self.misfit.fields)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +138,12 @@ class State:
     misfit: float
 
     def latent(self, problem: Problem, photo: int) -> FloatArray:
-        """The standardised entries `(K + 5,)` of the child in one photograph, those of the stretches last."""
+        """The standardised entries `(K + 6,)` of the child in one photograph, those of stretches and size last."""
         return self.unknowns[problem.prior.columns[photo]]
 
     def beside(self, problem: Problem) -> FloatArray:
         """`(F, 3)` weights of the misfit's fields, in mm."""
-        return self.misfit * self.unknowns[problem.latents :].reshape(-1, 3)
+        return self.misfit * problem.misfit.amounts * self.unknowns[problem.latents :].reshape(-1, 3)
 
     def points(self, problem: Problem, photo: int, ids: IntArray) -> FloatArray:
         """Where the vertices `ids`, all among those of landmarks, are: `(n, 3)` mm."""
@@ -143,7 +154,7 @@ class State:
 
     def shape(self, problem: Problem, photo: int) -> FloatArray:
         """Where all vertices are, `(V, 3)` mm."""
-        return problem.modes.shape(self.latent(problem, photo)) + problem.fields.T @ self.beside(problem)
+        return problem.modes.shape(self.latent(problem, photo)) + problem.misfit.fields.T @ self.beside(problem)
 
     def moved(self, problem: Problem, step: FloatArray) -> "State":
         """After a step over all unknowns, those of the cameras last."""

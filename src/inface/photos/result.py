@@ -94,12 +94,13 @@ class PhotoFit:
         inside = problem.modes.modes
         flat = inside.reshape(len(inside), -1).T @ root[problem.prior.columns[0]]
         moved = flat.reshape(len(problem.modes.mean), 3, -1)
-        if len(problem.fields):
-            rows = root[count:].reshape(len(problem.fields), 3, -1) * np.float32(self.state.misfit)
-            moved = moved + np.tensordot(problem.fields.T, rows, 1)
+        fields = problem.misfit.fields
+        rest = np.maximum(1 - (fields.astype(float) ** 2).sum(0), 0) if len(fields) else np.zeros(len(moved))
+        if len(fields):
+            amounts = np.float32(self.state.misfit * problem.misfit.amounts)
+            moved = moved + np.tensordot(fields.T, root[count:].reshape(len(fields), 3, -1) * amounts[:, :, None], 1)
         variance = np.einsum("vik,vik->vi", moved, moved).astype(float)
-        rest = np.maximum(1 - (problem.fields.astype(float) ** 2).sum(0), 0) if len(problem.fields) else 0.0
-        return np.sqrt(variance + (self.state.misfit**2 * rest * np.ones(len(variance)))[:, None])
+        return np.sqrt(variance + self.state.misfit**2 * rest[:, None])
 
     @cached_property
     def size_sd(self) -> float:
@@ -131,13 +132,10 @@ class PhotoFit:
             for view, rows in zip(self.problem.views, self.rows, strict=True)
         )
 
-    @cached_property
+    @property
     def hidden(self) -> tuple[tuple[str, ...], ...]:
         """For each photograph: landmarks that were left out, because their skin looks away from the camera."""
-        return tuple(
-            tuple(name for name, weight in zip(view.names, rows.weights, strict=True) if weight == 0)
-            for view, rows in zip(self.problem.views, self.rows, strict=True)
-        )
+        return tuple(view.hidden for view in self.problem.views)
 
     def fitted(self, photo: int) -> dict[str, FloatArray]:
         """Landmark -> pixel `(2,)` where the fitted head has it in a photograph (the jaw's where the face ends)."""

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from inface._validate import FloatArray, IntArray
-from inface.geometry.adjacency import vertex_normals
+from inface.geometry.adjacency import adjacency, vertex_normals
 
-STRETCHES, STRETCH = 5, 0.02  # their number, and the standard deviation of each
-SUPPORT, FIELDS = 260, 90  # points that carry the misfit's kernel, and the smooth fields kept of it
+STRETCHES, STRETCH = 6, 1 / 60  # their number with that of the size; for a mm of misfit at 60 mm from the centroid
+SUPPORT, FIELDS = 260, 45  # points that carry the misfit's kernel; smooth fields kept of it, even and odd ones each
+SMOOTHED = 6
+SKEW = 0.35  # how far left and right may differ in the misfit, over how far they may differ from the model together
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +28,8 @@ class ShapeModes:
         model: the model.
         origin: `(K,)` standardised latent at which `mean` and `modes` were taken; zeros for linear models.
         mean: `(V, 3)` mm.
-        modes: `(K + 5, V, 3)` float32, what one standard deviation of each latent entry moves; then five stretches of
-            the whole head along other axes, which keep its size.
+        modes: `(K + 6, V, 3)` float32, what one standard deviation of each latent entry moves; then five stretches of
+            the whole head that keep its size, and one per cent of its size.
     """
 
     model: Any
@@ -41,25 +43,30 @@ class ShapeModes:
         return _modes_of(model)
 
     def at(self, b: FloatArray) -> "ShapeModes":
-        """The tangent at standardised entries `b (K + 5,)`; the modes themselves for linear models."""
+        """The tangent at standardised entries `b (K + 6,)`; the modes themselves for linear models."""
         return self if self.model.is_linear else _tangent(self.model, b[:-STRETCHES])
 
     def shape(self, b: FloatArray) -> FloatArray:
-        """Vertices `(V, 3)`, float64, of standardised entries `b (K + 5,)`, linearly from `origin`."""
+        """Vertices `(V, 3)`, float64, of standardised entries `b (K + 6,)`, linearly from `origin`."""
         flat = self.modes.reshape(len(self.modes), -1)
         return self.mean + (np.asarray(self.step(b), flat.dtype) @ flat).reshape(self.mean.shape)
 
     def step(self, b: FloatArray) -> FloatArray:
-        """`(K + 5,)` how far standardised entries `b (K + 5,)`, those of the stretches last, are from `origin`."""
+        """`(K + 6,)` how far standardised entries `b (K + 6,)`, those of stretches and size last, are from `origin`."""
         return b - np.concatenate([self.origin, np.zeros(STRETCHES)])
 
     @cached_property
     def normals(self) -> FloatArray:
-        """Unit normals `(V, 3)` of the mean."""
-        return vertex_normals(self.mean, self.model.triangles)
+        """Normals `(V, 3)` of the mean, smoothed over `SMOOTHED` rounds of neighbours: which way the skin looks at large."""
+        out = vertex_normals(self.mean, self.model.triangles)
+        beside = adjacency(self.model.triangles, len(out))
+        for _ in range(SMOOTHED):
+            out = out + beside @ out
+            out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+        return out
 
     def latent(self, b: FloatArray) -> FloatArray:
-        """The model's own latent `(K,)` of standardised entries `(K + 5,)`."""
+        """The model's own latent `(K,)` of standardised entries `(K + 6,)`."""
         return np.asarray(self.model.latent_mean, float) + np.asarray(self.model.latent_std, float) * b[:-STRETCHES]
 
 
@@ -83,32 +90,59 @@ def _tangent(model: Any, b: FloatArray) -> ShapeModes:
 
 
 def _stretches(vertices: FloatArray) -> FloatArray:
-    """`(5, V, 3)`: the symmetric stretches without trace, of `STRETCH` each, about the centroid."""
+    """`(6, V, 3)`: the five symmetric stretches without trace, of `STRETCH` for each mm of misfit, and one per cent of size, about the
+    centroid."""
     a, b = np.sqrt([1 / 2, 1 / 6])
     ways = np.zeros((STRETCHES, 3, 3))
+    ways[-1] = 0.01 / STRETCH * np.eye(3)
     ways[0], ways[1] = np.diag([a, -a, 0]), np.diag([b, b, -2 * b])
     for k, (i, j) in enumerate(((0, 1), (1, 2), (2, 0)), 2):
-        ways[k, i, j] = ways[k, j, i] = a
+        ways[k, i, j] = ways[k, j, i] = a if 0 not in (i, j) else a * SKEW
     return np.float32(STRETCH * (vertices - vertices.mean(0)) @ ways)
 
 
-@lru_cache(maxsize=6)
-def misfit_fields(model: Any, lengths: tuple[float, ...], region: str = "face") -> FloatArray:
-    """`(F, V)` float32 smooth scalar fields, unit variance in all, correlated over `length` mm of the mean.
+@dataclass(frozen=True, eq=False)
+class Misfit:
+    """Smooth fields that stand for what heads have beside a model.
 
-    The kernel `exp(-d^2 / 2 length^2)` over the mean shape in its low-rank form [rasmussen2006, Nystroem]; two thirds
-    of its support lies on the face, where photographs show most.
+    Attributes:
+        fields: `(F, V)` float32 scalar fields: mirror-even ones, then odd ones; their squares sum to 1 at a vertex.
+        amounts: `(F, 3)` standard deviation of each in x, y, z: faces are more alike left and right than free.
+    """
+
+    fields: FloatArray
+    amounts: FloatArray
+
+
+def no_misfit(model: Any) -> Misfit:
+    """None at all: the head is what the model can be."""
+    return Misfit(np.zeros((0, len(model.mean_vertices)), np.float32), np.zeros((0, 3)))
+
+
+@lru_cache(maxsize=6)
+def misfit_of(model: Any, lengths: tuple[float, ...], region: str = "face") -> Misfit:
+    """The misfit of a model, correlated over `lengths` mm of the mean.
+
+    The kernel is the mean of `exp(-d^2 / 2 length^2)` over the lengths, split into its mirror-even and odd parts, in its
+    low-rank form [rasmussen2006, Nystroem]; two thirds of its support lies on the face, where photographs show most.
     """
     vertices = np.asarray(model.mean_vertices, float)
+    flip = np.array([-1.0, 1, 1])
     face = np.asarray(model.template.regions.get(region, np.arange(len(vertices))))
     support = np.unique(np.concatenate([_spread(vertices, face, 2 * SUPPORT // 3),
                                         _spread(vertices, np.arange(len(vertices)), SUPPORT // 3)]))  # fmt: skip
-    inner = _kernel(vertices[support], vertices[support], lengths)
-    values, vectors = np.linalg.eigh(inner)
-    keep = values.argsort()[::-1][: min(FIELDS, len(values))]
-    keep = keep[values[keep] > 1e-6 * values.max()]
-    fields = _kernel(vertices, vertices[support], lengths) @ (vectors[:, keep] / np.sqrt(values[keep]))
-    return np.ascontiguousarray(fields.T, np.float32)
+    at = vertices[support]
+    inner, inner_crossed = _kernel(at, at, lengths), _kernel(at, at * flip, lengths)
+    outer, outer_crossed = _kernel(vertices, at, lengths), _kernel(vertices, at * flip, lengths)
+    fields, amounts = [], []
+    for sign, share in ((1, FIELDS), (-1, FIELDS)):
+        values, vectors = np.linalg.eigh((inner + sign * inner_crossed) / 2)
+        keep = values.argsort()[::-1][: min(share, len(values))]
+        keep = keep[values[keep] > 1e-6 * values.max()]
+        fields.append(((outer + sign * outer_crossed) / 2 @ (vectors[:, keep] / np.sqrt(values[keep]))).T)
+        even = np.array([SKEW, 1.0, 1.0] if sign == 1 else [1.0, SKEW, SKEW])
+        amounts.append(np.tile(even, (len(keep), 1)))
+    return Misfit(np.ascontiguousarray(np.concatenate(fields), np.float32), np.concatenate(amounts))
 
 
 def _kernel(a: FloatArray, b: FloatArray, lengths: tuple[float, ...]) -> FloatArray:

@@ -19,6 +19,7 @@ from inface.photos.problem import Problem, State
 from inface.photos.silhouette import outline_rows
 
 COARSE_MODES = 10
+FIXED_JAW = 0.7  # how much better the jaw's own vertices must explain its points than the outline does
 TURN_CAP, FOCAL_CAP, DEPTH_CAP = 0.3, 0.3, 0.4
 
 
@@ -95,11 +96,10 @@ def normal_equations(problem: Problem, state: State, robust: bool = True) -> Nor
         cameras = slice(count + 7 * photo, count + 7 * photo + 7)
         rows = landmark_rows(problem, state, photo, robust)
         found.append(rows)
-        seen = rows.weights > 0
-        _, by_point, by_camera = state.cameras[photo].derivatives(state.points(problem, photo, rows.ids[seen]))
-        root = np.sqrt(rows.weights[seen])[:, None, None]
-        by_shape = shape_columns(problem, state, photo, rows.ids[seen], by_point * root).reshape(-1, count)
-        off = (rows.residuals[seen] * root[:, :, 0]).ravel()
+        _, by_point, by_camera = state.cameras[photo].derivatives(state.points(problem, photo, rows.ids))
+        root = np.sqrt(rows.weights)[:, None, None]
+        by_shape = shape_columns(problem, state, photo, rows.ids, by_point * root).reshape(-1, count)
+        off = (rows.residuals * root[:, :, 0]).ravel()
         _add(matrix, side, by_shape, (by_camera * root).reshape(-1, 7), off, cameras)
         outline = problem.views[photo].outline
         if outline is not None:
@@ -131,34 +131,39 @@ def shape_columns(problem: Problem, state: State, photo: int, ids: IntArray, by_
     known = bool((rows >= 0).all())
     modes = near.modes[rows] if known else problem.modes.modes[:, ids].transpose(1, 2, 0)
     out[:, :, problem.prior.columns[photo]] = by_point @ modes
-    fields = state.misfit * (near.fields[rows] if known else problem.fields[:, ids].T)
-    beside = fields[:, None, :, None] * by_point[:, :, None, :]
+    fields = state.misfit * (near.fields[rows] if known else problem.misfit.fields[:, ids].T)
+    beside = fields[:, None, :, None] * by_point[:, :, None, :] * problem.misfit.amounts
     out[:, :, problem.latents :] = beside.reshape(*by_point.shape[:2], -1)
     return out
 
 
 def landmark_rows(problem: Problem, state: State, photo: int, robust: bool) -> Landmarks:
-    """Residuals and weights of one photograph's landmarks; hidden ones weigh nothing."""
+    """Residuals and weights of one photograph's landmarks; far ones weigh less."""
     view, camera = problem.views[photo], state.cameras[photo]
-    ids = view.ids.copy()
-    if problem.strips is not None and view.jaw.any():
-        strips = problem.strips
-        found = strips.outermost(state.points(problem, photo, strips.vertices), camera)
-        ids[view.jaw] = [found[name] for name, jaw in zip(view.names, view.jaw, strict=True) if jaw]
+    ids = view.ids
     residuals = view.pixels - camera.project(state.points(problem, photo, ids))
+    if problem.strips is not None and view.jaw.any():
+        ids, residuals = _moving_jaw(problem, state, photo, residuals)
     if not np.isfinite(residuals).all():
         raise ConvergenceError("the fit to the photographs did not settle; are the landmarks right?")
     weights = 1 / view.noise**2
     if robust:
         weights = weights / (1 + (residuals**2).sum(1) * weights / (2 * problem.settings.robust_at**2))
-        weights = np.where(view.jaw | view.given | _facing(problem, camera, ids), weights, 0.0)
     return Landmarks(residuals, weights, ids)
 
 
-def _facing(problem: Problem, camera: Camera, ids: IntArray) -> FloatArray:
-    """`(n,)` True where the mean's skin at the vertices looks towards the camera."""
-    towards = camera.eye - problem.modes.mean[ids]
-    return np.einsum("ij,ij->i", problem.modes.normals[ids], towards) > 0
+def _moving_jaw(problem: Problem, state: State, photo: int, fixed: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Vertices and residuals with the jaw's points where the face ends; as they were (`fixed`) in a photograph whose
+    jaw was plainly marked on the skin itself, not on the outline."""
+    view, camera, strips = problem.views[photo], state.cameras[photo], problem.strips
+    assert strips is not None
+    found = strips.outermost(state.points(problem, photo, strips.vertices), camera)
+    ids = view.ids.copy()
+    ids[view.jaw] = [found[name] for name, jaw in zip(view.names, view.jaw, strict=True) if jaw]
+    moving = fixed.copy()
+    moving[view.jaw] = view.pixels[view.jaw] - camera.project(state.points(problem, photo, ids[view.jaw]))
+    cost = [np.log1p((r[view.jaw] ** 2).sum(1) / view.noise[view.jaw] ** 2).sum() for r in (fixed, moving)]
+    return (view.ids, fixed) if cost[0] < FIXED_JAW * cost[1] else (ids, moving)
 
 
 def _focal_prior(problem: Problem, camera: Camera, photo: int, matrix: FloatArray, side: FloatArray) -> None:
@@ -180,7 +185,7 @@ def _lengths(problem: Problem, state: State, matrix: FloatArray, side: FloatArra
 
 def _shape_prior(problem: Problem, state: State, matrix: FloatArray, side: FloatArray) -> None:
     z, count = problem.latents, problem.shapes
-    precision = problem.settings.prior * problem.prior.precision
+    precision = problem.prior.precision
     matrix[:z, :z] += precision
     side[:z] += precision @ (problem.prior.mean - state.unknowns[:z])
     beside = np.arange(z, count)
