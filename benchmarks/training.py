@@ -24,11 +24,13 @@ from inface.population import Population
 from inface.synthetic import shapes_for, template
 from inface.synthetic.cohort import CohortPlan, draw_factors
 from inface.template import Template
-from inface.training.autoencoder import Settings, fit_autoencoder
+from inface.training.autoencoder import fit_autoencoder
 from inface.training.editors import SpanEditor, TwoFactorEditor
 from inface.training.embedded import SCANS, SEED, SUBJECTS, TEST_SHARE, training_cohort
-from inface.training.linear import BLOCKS, finish, linear_start, project
+from inface.training.linear import BLOCKS, linear_start
 from inface.training.pca import principal_components
+from inface.training.settings import LossWeights, Settings
+from inface.training.span import finish, project
 
 HERE = Path(__file__).parent
 SHUFFLED = {
@@ -101,6 +103,13 @@ def _say(name: str, row: dict) -> None:
     print("  " + "; ".join(f"{key} {value}" for key, value in row.items()), flush=True)
 
 
+def _settings(change: dict) -> Settings:
+    """The recipe with some entries changed, its own or those of its losses."""
+    losses = {name: change[name] for name in change if name in LossWeights.__dataclass_fields__}
+    own = {name: value for name, value in change.items() if name not in losses}
+    return replace(Settings(), weights=replace(LossWeights(), **losses), **own)
+
+
 def run_all(part, train, test, truth, face, variants) -> dict:
     """Baselines and variants on one split, each written as soon as it is there; `truth` as for `edit_errors`."""
     coefficients, span = project(train, 200)
@@ -127,7 +136,7 @@ def run_all(part, train, test, truth, face, variants) -> dict:
         if "children" in change:
             data = train.subset(np.isin(train.subject, np.unique(train.subject)[: change.pop("children")]))
         before = time.process_time()
-        trained = fit_autoencoder(data, settings=replace(Settings(), **change), span=span, **options)
+        trained = fit_autoencoder(data, settings=_settings(change), span=span, **options)
         seconds = time.process_time() - before
         model = trained.span_model
         out[name] = figures(SpanEditor(model, span), model.encode(coefficients), train, test, truth, face)

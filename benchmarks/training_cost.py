@@ -35,7 +35,7 @@ def _epochs() -> dict:
     import torch
 
     from inface.training.embedded import training_cohort
-    from inface.training.linear import project
+    from inface.training.span import project
 
     torch.set_num_threads(1)
     cohort = training_cohort(128)

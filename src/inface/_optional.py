@@ -6,20 +6,19 @@ from types import ModuleType
 from inface.errors import MissingDependencyError
 
 # module name -> extra of this package that brings it
-_EXTRAS = {
+EXTRAS = {
     "viser": "viewer",
     "pyvista": "render",
+    "vtkmodules": "render",
     "PIL": "render",
     "mediapipe": "photo",
-    "imageio": "render",
     "imageio_ffmpeg": "render",
     "torch": "train",
-    "safetensors": "train",
-    "igl": "registration",
     "yaml": "registration",
-    "dask": "distributed",
     "distributed": "distributed",
+    "dask_jobqueue": "slurm",
     "skimage": "build",
+    "igl": "build",
     "gpytoolbox": "build",
 }
 
@@ -33,7 +32,7 @@ def require(module: str, purpose: str, extra: str | None = None) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        extra = extra or _EXTRAS[module.split(".")[0]]
+        extra = extra or EXTRAS[module.split(".")[0]]
         raise MissingDependencyError(
             f"{purpose} needs the package '{module.split('.')[0]}', which is not installed; "
             f"install it with: pip install 'inface[{extra}]'"

@@ -63,6 +63,15 @@ def triangles(name: str, value: ArrayLike, vertex_count: int) -> IntArray:
     return array.astype(np.int32, copy=False)
 
 
+def _like_mask(array: np.ndarray) -> bool:
+    """Whether whole numbers are a mask and no indices: only 0 and 1, or 0 and one other number again and again."""
+    if not array.size:
+        return False
+    high = int(array.max())
+    two = bool(((array == 0) | (array == high)).all()) and int(array.min()) >= 0
+    return two and (high <= 1 or len(array) > 2)
+
+
 def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool = False) -> BoolArray:
     """A boolean mask `(V,)` from a boolean array, 0/1 integers of length V, or a list of vertex indices.
 
@@ -85,6 +94,11 @@ def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool 
             raise ValueError(f"{name}: expected {vertex_count} booleans, one a vertex, got {len(array)}")
         mask = array.copy()
     elif array.dtype.kind in "iu":
+        if len(array) != vertex_count and _like_mask(array):
+            raise ValueError(
+                f"{name}: {len(array)} numbers, each 0 or {max(int(array.max()), 1)}, are a mask for another mesh: "
+                f"this one has {vertex_count} vertices; for a list of vertex indices, give each index once"
+            )
         if len(array) == vertex_count and ((array == 0) | (array == 1)).all():
             mask = array.astype(bool)
         elif len(array) == vertex_count > 2 and ((array == 0) | (array == array.max())).all():

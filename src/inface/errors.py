@@ -27,3 +27,7 @@ class MissingDependencyError(InfaceError, ImportError):
 
 class ConvergenceError(InfaceError, ArithmeticError):
     """An iteration or a linear solve did not reach an answer that can be trusted."""
+
+
+class FileWarning(UserWarning):
+    """A file was read, but something it holds was not, or was mended; the message says what."""

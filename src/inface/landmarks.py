@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from inface._validate import FloatArray, IntArray, floats, frozen
+from inface.codecs.landmark_files import read_landmark_file, write_landmark_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +50,41 @@ class LandmarkSet(Mapping[str, FloatArray]):
     def with_points(self, points: FloatArray) -> "LandmarkSet":
         """The same names at other places."""
         return LandmarkSet(self.names, points)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LandmarkSet":
+        """Read a landmark file of any known kind; the suffix names the kind.
+
+        CSV and other tables (columns by their header), iBUG and IDAV Landmark `.pts`, MeshLab `.pp`, 3D Slicer `.fcsv`
+        and `.mrk.json`, Scalismo `.json`, `.tps`, NTsys `.dta` and `.nts`. Points keep the unit and frame of the file,
+        but for a stated unit, which becomes millimetres, and patient RAS, which becomes LPS, the frame of the meshes
+        that Slicer writes.
+
+        Raises:
+            FormatError: an unknown suffix, damaged contents, a name that stands twice, or a table that can be read in
+                two ways.
+            FileNotFoundError: there is no such file.
+
+        Example:
+            >>> import tempfile, pathlib
+            >>> file = pathlib.Path(tempfile.mkdtemp()) / "anna.csv"
+            >>> LandmarkSet(("n", "prn"), [[0.5, 40, 80], [1.5, 20, 100]]).save(file)
+            >>> LandmarkSet.load(file)["prn"].tolist()
+            [1.5, 20.0, 100.0]
+        """
+        return cls.of(read_landmark_file(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write a landmark file; the suffix names the kind, as in `load`. The write is atomic.
+
+        Points are written as they are. Slicer's kinds state LPS and millimetres; the others state neither frame nor
+        unit. `.fcsv` and Scalismo's `.json` leave undefined points out, `.dta` and `.nts` lose the names.
+
+        Raises:
+            FormatError: an unknown suffix, or a name that the kind cannot hold.
+            FileAccessError: the place can't be written.
+        """
+        write_landmark_file(path, self)
 
 
 @dataclass(frozen=True, eq=False)

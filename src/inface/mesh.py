@@ -168,7 +168,10 @@ class Mesh:
 
     @classmethod
     def load(cls, path: str | Path) -> "Mesh":
-        """Read a mesh file (PLY, OBJ, STL, OFF, GLB, JSON); vertex order and count are kept.
+        """Read a mesh file (PLY, OBJ, STL, OFF, GLB, VTK, VTP, JSON); vertex order and count are kept.
+
+        The contents decide on the format before the suffix does. Textures of OBJ, PLY and GLB become colours of the
+        vertices (Pillow reads them). What the file holds and a mesh does not is said in a `FileWarning`.
 
         Raises:
             FormatError: unknown suffix, or damaged contents.
@@ -179,13 +182,14 @@ class Mesh:
         return cls(data.vertices, data.triangles, data.colors, landmarks, correspondence=data.correspondence)
 
     def export(self, path: str | Path) -> None:
-        """Write the mesh; the suffix (any case) names the format. The write is atomic.
+        """Write the mesh; the suffix (any case) names the format, also 3MF for printers. The write is atomic.
 
-        PLY, OBJ, OFF and JSON keep positions bit for bit, GLB as float32; PLY rounds colours to 1/255. OFF drops
-        landmarks, STL keeps nothing but the triangles' corners.
+        PLY, OBJ, OFF, VTK, VTP and JSON keep positions bit for bit, GLB as float32; PLY, VTK and VTP round colours to
+        1/255. OFF, VTK, VTP and 3MF drop landmarks, STL keeps nothing but the triangles' corners.
 
         Raises:
-            FormatError: unknown suffix, or NaN vertices where the format can't hold them (GLB, STL).
+            FormatError: unknown suffix, NaN vertices where the format can't hold them (GLB, STL, 3MF), or a mesh so far
+                from the origin that STL would move it.
             FileAccessError: the place can't be written.
         """
         codecs.write_mesh(path, self)

@@ -38,6 +38,14 @@ class Template:
         regions: name -> ascending vertex ids.
         mirror: `(V,)` id of each vertex's partner on the other side, or None when unknown.
         unit: "mm", "cm" or "m".
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Mesh, Template
+        >>> sheet = Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])
+        >>> infant = Template(sheet, {"corner": 1}, {"edge": np.array([0, 1])})
+        >>> infant.landmarks["corner"], infant.unit
+        (1, 'mm')
     """
 
     mesh: Mesh

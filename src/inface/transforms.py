@@ -16,6 +16,13 @@ class Similarity:
         rotation: `(3, 3)` proper rotation.
         translation: `(3,)` in the unit of the target.
         scale: positive factor.
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Similarity
+        >>> there = Similarity(translation=[0, 0, 5], scale=2)
+        >>> there.apply([[1, 0, 0]]).tolist(), there.inverse().apply(there.apply([[1, 0, 0]])).tolist()
+        ([[2.0, 0.0, 5.0]], [[1.0, 0.0, 0.0]])
     """
 
     rotation: FloatArray = field(default_factory=lambda: np.eye(3))

@@ -13,7 +13,9 @@ from inface.errors import FormatError
 
 EXACT = [".ply", ".obj", ".off", ".json"]
 ORDERED = [*EXACT, ".glb"]
-everywhere = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+everywhere = settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @st.composite
@@ -60,13 +62,16 @@ def test_written_then_read_is_exact(tmp_path, suffix, data):
 
 @everywhere
 @given(data=meshes(unknown=False))
-def test_glb_comes_back_in_float32(tmp_path, data):
+def test_glb_comes_back_at_least_in_float32(tmp_path, data):
     path = tmp_path / "mesh.glb"
     write_mesh(path, data)
     back = read_mesh(path)
-    np.testing.assert_array_equal(back.vertices, data.vertices.astype(np.float32))
+    # at least as near as float32; nearer where the mesh is far off and is written about its centre
+    assert (np.abs(back.vertices - data.vertices) <= np.abs(data.vertices - data.vertices.astype("f4")) + 1e-9).all()
     np.testing.assert_array_equal(back.triangles, data.triangles)
-    assert same_landmarks(back.landmarks, data.landmarks)
+    assert list(back.landmarks or {}) == list(data.landmarks or {})
+    for name, point in (data.landmarks or {}).items():
+        np.testing.assert_allclose(back.landmarks[name], point, atol=1e-9)
     if data.colors is not None:
         np.testing.assert_allclose(back.colors, data.colors, atol=1e-6)
 
@@ -125,7 +130,9 @@ def test_noise_raises_nothing_but_format_errors(tmp_path, suffix, blob):
 def test_unknown_suffix(tmp_path):
     (tmp_path / "a.xyz").write_text("1 2 3")
     for act in (read_mesh, lambda p: write_mesh(p, MeshData(np.zeros((1, 3)), np.zeros((0, 3), int)))):
-        with pytest.raises(FormatError, match=r"unknown mesh suffix '\.xyz'; known are \.glb, .*\.ply, \.stl"):
+        with pytest.raises(
+            FormatError, match=r"unknown mesh suffix '\.xyz'; known are (\.3mf, )?\.glb, .*\.ply, \.stl"
+        ):
             act(tmp_path / "a.xyz")
 
 

@@ -68,7 +68,7 @@ def test_continued_lines_comments_tabs_and_windows_ends(tmp_path):
         ("v 0 0 0\nf 0 1 1\n", "names vertex 0; OBJ counts from 1"),
         ("v 0 0 0\nf 1 2 3\n", r"index 2 outside \[0, 1\)"),
         ("v 0 0 0\nf -2 -1 -1\n", r"index -1 outside \[0, 1\)"),
-        ("v 0 0 zero\n", "damaged, or not a OBJ"),
+        ("v 0 0 zero\n", "expected a number, got 'zero'"),
         ("v 0 0 inf\n", "infinite"),
         ("vt 0 0\n", "no vertices"),
         ("hello there\n", "line 1 of the OBJ file is no OBJ: 'hello there'"),

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inface._validate import vertex_mask
-from inface.codecs.landmark_csv import read_landmarks, write_landmarks
+from inface.codecs.landmark_files import read_landmark_file as read_landmarks
+from inface.codecs.landmark_files import write_landmark_file as write_landmarks
 from inface.codecs.latents import read_latent, write_latent
 from inface.codecs.masks import read_mask, write_mask
 from inface.codecs.regression_json import (
@@ -63,14 +64,18 @@ def test_zeros_and_255_are_neither_mask_nor_indices():
     picture[5:40] = 255
     with pytest.raises(ValueError, match="each 0 or 255, are neither a mask of 0 and 1 nor a list"):
         vertex_mask("mask", picture, 300)
-    np.testing.assert_array_equal(np.flatnonzero(vertex_mask("mask", picture, 301)), [0, 255])
+    with pytest.raises(ValueError, match="300 numbers, each 0 or 255, are a mask for another mesh: this one has 301"):
+        vertex_mask("mask", picture, 301)
+    np.testing.assert_array_equal(np.flatnonzero(vertex_mask("mask", [0, 255], 301)), [0, 255])
 
 
 def test_zeros_and_ones_of_full_length_are_a_mask(tmp_path):
     (tmp_path / "m.txt").write_text("0,1,1,0")
     mask = read_mask(tmp_path / "m.txt")
     np.testing.assert_array_equal(vertex_mask("mask", mask, 4), [False, True, True, False])
-    np.testing.assert_array_equal(vertex_mask("mask", mask, 5), [True, True, False, False, False])
+    for wrong in (mask, mask.astype(np.uint8), mask * 0, mask.astype(float), [0, 1]):
+        with pytest.raises(ValueError, match=f"{len(wrong)} numbers, each 0 or 1, are a mask .* 5 vertices"):
+            vertex_mask("mask", wrong, 5)
 
 
 @pytest.mark.parametrize("text", ["1.5", "1,yes", "1;2", "true,1", "9" * 40])

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from inface.geometry.sections import Outline
 from inface.measurement import cranial_measures, landmark_distances
-from inface.measurement.sections import Outline
 from inface.mesh import Mesh
 from inface.template import Template
 

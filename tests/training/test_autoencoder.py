@@ -18,8 +18,10 @@ torch = pytest.importorskip("torch", reason="training needs PyTorch")
 from inface.errors import CorrespondenceError, FileAccessError, FormatError  # noqa: E402
 from inface.evaluation import ModelEditor, edit_errors, retrieval  # noqa: E402
 from inface.population import PopulationWarning  # noqa: E402
-from inface.training.autoencoder import Settings, fit_autoencoder, reproject  # noqa: E402
-from inface.training.linear import fit_linear, project  # noqa: E402
+from inface.training.autoencoder import fit_autoencoder, reproject  # noqa: E402
+from inface.training.linear import fit_linear  # noqa: E402
+from inface.training.settings import Settings  # noqa: E402
+from inface.training.span import project  # noqa: E402
 
 BLOCKS = {"identity": 5, "expression": 3, "age": 1}
 FEW = Settings(span=20, hidden=(16, 16), steps=12, batch=8, evaluate_every=4)
@@ -204,7 +206,7 @@ def test_two_processes_train_one_model(tmp_path):
         f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
         "import numpy as np\n"
         "from toy_population import ToyWorld\n"
-        "from inface.training.autoencoder import Settings, fit_autoencoder\n"
+        "from inface.training import Settings, fit_autoencoder\n"
         "s = Settings(span=20, hidden=(16, 16), steps=6, batch=8, evaluate_every=3)\n"
         "r = fit_autoencoder(ToyWorld().population(subjects=40), dict(identity=5, expression=3, age=1), settings=s,\n"
         "                    device='cpu', checkpoint=sys.argv[1])\n"

@@ -11,8 +11,9 @@ from inface.errors import CorrespondenceError, FormatError
 from inface.mesh import Mesh
 from inface.models import load_model
 from inface.models.compact import SkipNetwork, SpanModel, read_compact, write_compact
-from inface.training.linear import BLOCKS, finish, fit_linear, known_ages, linear_start, project, shrinkage
+from inface.training.linear import BLOCKS, fit_linear, linear_start, shrinkage
 from inface.training.pca import fit_pca
+from inface.training.span import finish, known_ages, project
 
 SMALL = {"identity": 5, "expression": 3, "age": 1}
 

@@ -6,9 +6,11 @@ from toy_population import ToyWorld
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch")
 
-from inface.training.linear import linear_start, project  # noqa: E402
-from inface.training.losses import LossWeights, TwinLoss  # noqa: E402
+from inface.training.linear import linear_start  # noqa: E402
+from inface.training.losses import TwinLoss  # noqa: E402
 from inface.training.networks import SpanAutoencoder  # noqa: E402
+from inface.training.settings import LossWeights  # noqa: E402
+from inface.training.span import project  # noqa: E402
 from inface.training.twins import Twins  # noqa: E402
 
 WIDTHS = {"identity": 5, "expression": 3, "age": 1}

@@ -7,8 +7,8 @@ import pytest
 from toy_population import ToyWorld
 
 from inface.training import random_effects
-from inface.training.linear import project
 from inface.training.random_effects import fit_two_factor
+from inface.training.span import project
 from inface.training.twins import Twins
 from inface.training.twofactor import posterior
 

@@ -33,6 +33,7 @@ VERBS = (
     "train",
     "evaluate",
     "register",
+    "photo",
 )
 
 

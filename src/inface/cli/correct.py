@@ -1,17 +1,41 @@
 """`inface correct`: bring attributes (such as the cephalic index) to targets with others held fixed."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from inface.cli import batch
+from inface.cli.inputs import once
 from inface.mesh import Mesh
+from inface.model_reference import ModelReference
+from inface.models import AttributeRegressor
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
-    app.command("correct")(correct)
+    app.command("correct")(batch.flat(correct))
+
+
+@dataclass(frozen=True)
+class _Correct:
+    model: ModelReference
+    attributes: Path
+    wanted: Mapping[str, float | None]
+    fixed: list[str]
+    keywords: Mapping[str, Any]
+
+    def __call__(self, path: Path) -> Any:
+        return once(AttributeRegressor.load, self.attributes).correct_mesh(
+            self.model.load(), Mesh.load(path), dict(self.wanted), self.fixed, **self.keywords
+        )
+
+
+def _write(result: Any, target: Path) -> dict[str, Any]:
+    result.mesh.export(target)
+    return {name: {k: float(v) for k, v in getattr(result, name).items()} for name in ("before", "after")}
 
 
 def correct(
@@ -21,37 +45,23 @@ def correct(
     target: Annotated[
         list[str], typer.Option("--target", help="NAME=VALUE, or NAME alone for the population's mean; repeatable.")
     ],
+    edit: batch.EditOptions,
+    write: batch.WriteOptions,
+    run: batch.RunOptions,
     fix: Annotated[list[str] | None, typer.Option("--fix", help="An attribute to hold as it is; repeatable.")] = None,
     out: batch.OutOption = Path("corrected"),
-    keep_detail: batch.DetailOption = False,
-    align: batch.AlignOption = False,
-    no_check: batch.SkipCheckOption = False,
-    format: batch.FormatOption = None,
-    as_json: batch.JsonOption = False,
 ) -> None:
     """Estimate each mesh's attributes and write the nearest mesh that meets the targets."""
-    from inface import AttributeRegressor
-
-    loaded = batch.load_model(model)
-    regressor = AttributeRegressor.load(attributes)
+    AttributeRegressor.load(attributes)  # refused here, before the work, if it is none
     wanted = dict(parse_target(text) for text in target)
-    paths = batch.expand(meshes)
-    output = batch.Output.of(out, format, len(paths))
-    names = dict(zip(paths, batch.stems(paths), strict=True))
-
-    def work(path: Path) -> dict:
-        result = regressor.correct_mesh(
-            loaded, Mesh.load(path), wanted, fix or [], keep_detail=keep_detail, align=align, check=not no_check
-        )
-        written = output.file(names[path], path.suffix.lower(), path)
-        result.mesh.export(written)
-        return {"output": str(written), "before": result.before, "after": result.after}
 
     def text(record: dict) -> str:
         changes = [f"{name} {record['before'][name]:.4g} -> {record['after'][name]:.4g}" for name in wanted]
         return "  ".join([f"{record['input']} -> {record['output']}", *changes])
 
-    batch.each(paths, work, label="correct", as_json=as_json, text=text)
+    work = _Correct(batch.reference(model), attributes.resolve(), wanted, fix or [], edit.keywords())
+    files = batch.Files(meshes, out, None, write.format)
+    batch.each_file(files, work, _write, run=run, label="correct", as_json=write.as_json, text=text)
 
 
 def parse_target(text: str) -> tuple[str, float | None]:

@@ -29,7 +29,7 @@ def evaluate(
     Where manifest.csv marks scans "test", only those of DIR are measured, and only the others of --train learnt from.
     """
     from inface.evaluation import evaluate as measure
-    from inface.training.pca import training_part
+    from inface.population import training_part
 
     if out is not None:
         batch.Output.of(out, None, 2)  # made, or refused, before the work

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.codecs.glb import write_glb_morphs
+from inface.codecs import write_glb_morphs
 from inface.errors import InfaceError
 
 
@@ -33,7 +33,7 @@ def export(
             )
         base = loaded.decode_mesh(loaded.latent_mean)
         write_glb_morphs(out, base, loaded.mode_offsets(len(names), deviations), names)
-        batch.each([out], lambda path: {"output": str(path), "modes": len(names)}, label="export", as_json=as_json)
+        batch.each_item([out], lambda path: {"output": str(path), "modes": len(names)}, label="export", as_json=as_json)
         return
     target = batch.Output.of(out, format, 2 * len(names))
 
@@ -46,7 +46,7 @@ def export(
         return {"output": str(path)}
 
     pairs = [(i, s) for i in range(len(names)) for s in (-1, 1)]
-    batch.each(pairs, work, label="export", as_json=as_json, name=lambda pair: names[pair[0]])
+    batch.each_item(pairs, work, label="export", as_json=as_json, name=lambda pair: names[pair[0]])
 
 
 def mode_names(model) -> list[str]:

@@ -34,7 +34,7 @@ def info(
         rows = [f"  {key.replace('_', ' ')}: {value}" for key, value in record.items() if key != "input"]
         return "\n".join([str(record["input"]), *rows])
 
-    batch.each(items, work, label="info", as_json=as_json, text=text)
+    batch.each_item(items, work, label="info", as_json=as_json, text=text)
 
 
 def model_record(model) -> dict:

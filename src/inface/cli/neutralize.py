@@ -4,31 +4,22 @@ from pathlib import Path
 
 import typer
 
-from inface.cli import batch, edit
+from inface.cli import batch
+from inface.cli.edit import Edit, each_mesh
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the application."""
-    app.command("neutralize")(neutralize)
+    app.command("neutralize")(batch.flat(neutralize))
 
 
 def neutralize(
     model: batch.ModelArgument,
     meshes: batch.MeshesArgument,
+    edit: batch.EditOptions,
+    write: batch.WriteOptions,
+    run: batch.RunOptions,
     out: batch.OutOption = Path("neutral"),
-    keep_detail: batch.DetailOption = False,
-    align: batch.AlignOption = False,
-    no_check: batch.SkipCheckOption = False,
-    format: batch.FormatOption = None,
-    as_json: batch.JsonOption = False,
 ) -> None:
     """Give each face a neutral expression, its identity and age kept."""
-    loaded = batch.load_model(model)
-    edit.each_mesh(
-        meshes,
-        lambda mesh: loaded.neutralize(mesh, keep_detail=keep_detail, align=align, check=not no_check),
-        out=out,
-        format=format,
-        label="neutralize",
-        as_json=as_json,
-    )
+    each_mesh(meshes, out, Edit(batch.reference(model), "neutralize", edit.keywords()), run, write, "neutralize")

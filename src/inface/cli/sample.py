@@ -32,4 +32,4 @@ def sample(
         meshes[index].export(path)
         return {"output": str(path)}
 
-    batch.each(range(count), work, label="sample", as_json=as_json)
+    batch.each_item(range(count), work, label="sample", as_json=as_json)

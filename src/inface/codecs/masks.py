@@ -26,6 +26,8 @@ def read_mask(path: str | Path) -> NDArray:
             array = array.astype(np.int64)
         if array.dtype.kind not in "biu":
             raise FormatError(f"'{path}': a mask holds booleans or whole numbers, got {array.dtype}")
+        if array.ndim != 1 and not (array.ndim == 2 and 1 in array.shape):
+            raise FormatError(f"'{path}': expected one mask (one axis), got an array of shape {array.shape}")
         return array.reshape(-1)
     words = read_text(path).replace(",", " ").split()
     lowered = [word.lower() for word in words]

@@ -1,81 +1,63 @@
 """Reading and writing meshes: the content names the format, then the suffix."""
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from inface import _validate
-from inface.codecs import glb, mesh_json, obj, off, ply, stl
 from inface.codecs.files import atomic_write
-from inface.codecs.mesh_data import MeshData, MeshLike
-from inface.errors import FormatError
-
-
-@dataclass(frozen=True)
-class MeshFormat:
-    """One format: `parse(content) -> MeshData` and `dump(stream, data)`."""
-
-    name: str
-    suffix: str
-    parse: Callable[[bytes], MeshData]
-    dump: Callable[[BinaryIO, MeshLike], None]
-
-
-MESH_FORMATS = {
-    f.suffix: f
-    for f in (
-        MeshFormat("PLY", ".ply", ply.parse, ply.dump),
-        MeshFormat("OBJ", ".obj", obj.parse, obj.dump),
-        MeshFormat("STL", ".stl", stl.parse, stl.dump),
-        MeshFormat("OFF", ".off", off.parse, off.dump),
-        MeshFormat("GLB", ".glb", glb.parse, glb.dump),
-        MeshFormat("JSON", ".json", mesh_json.parse, mesh_json.dump),
-    )
-}
+from inface.codecs.mesh_formats import MESH_FORMATS, MESH_OUTPUTS
+from inface.codecs.mesh_formats.data import MeshData, MeshFormat, MeshLike, filled_colors
+from inface.codecs.text_files import without_mark
+from inface.errors import FileWarning, FormatError
 
 MESH_SUFFIXES = tuple(MESH_FORMATS)
 
-_MAGIC: dict[str, tuple[bytes, ...]] = {
-    ".ply": (b"ply\n", b"ply\r"),
-    ".glb": (b"glTF",),
-    ".off": (b"OFF", b"COFF"),
-    ".json": (b"{",),
-    ".obj": (b"# inface mesh:", b"v ", b"mtllib ", b"# Blender", b"# https://github.com/mikedh/trimesh"),
-}
 _NOT_MESHES = {
     b"\x89HDF\r\n\x1a\n": "an HDF5 file; load a model with inface.load_model",
     b"\x93NUMPY": "a numpy array; load it with numpy.load",
-    b"PK\x03\x04": "a zip archive (.npz or similar); unpack it first",
+    b"PK\x03\x04": "a zip archive (.3mf, .npz or similar); unpack it first, or export PLY, OBJ, STL or GLB",
+    b"Kaydara FBX": "an FBX file; export it as PLY, OBJ or GLB",
+    b"\x1f\x8b": "compressed with gzip; unpack it first",
 }
 
 
 def read_mesh(path: str | Path) -> MeshData:
     """Read a mesh file; vertex order and count are those of the file.
 
-    The first bytes decide on the format before the suffix does, so a PLY file named `.obj` is read as what it is.
+    Each format is asked whether the contents are its own before the suffix decides, so a PLY file named `.obj` is read
+    as what it is. What the file holds and the data do not is in `notes`, and a `FileWarning` says it.
 
     Raises:
         FormatError: unknown suffix, damaged or truncated contents, triangle indices outside the vertices.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)
-    by_suffix = _format_of(path)
+    by_suffix = _format_of(path, MESH_FORMATS)
     if not path.is_file():
         raise FileNotFoundError(f"there is no mesh file '{path}'")
-    content = path.read_bytes()
+    data = parse_mesh(path.read_bytes(), by_suffix, path)
+    for note in data.notes:
+        warnings.warn(f"'{path}': {note}", FileWarning, stacklevel=2)
+    return data
+
+
+def parse_mesh(content: bytes, by_suffix: MeshFormat, path: Path) -> MeshData:
+    """The data of a file's contents; textures are looked for beside `path`. Raises `FormatError` alone."""
     try:
-        data = (_sniff(content) or by_suffix).parse(content)
-        return _checked(data)
+        content = without_mark(content)
+        return _checked((_owner(content) or by_suffix).parse(content, path.parent))
     except FormatError as error:
         raise FormatError(f"'{path}': {error}") from None
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
         raise FormatError(f"'{path}': damaged, or not a {by_suffix.name} file ({error})") from error
     except RecursionError:
         raise FormatError(f"'{path}': damaged, or not a {by_suffix.name} file (nested too deeply)") from None
+    except MemoryError:
+        raise FormatError(f"'{path}': damaged, or too large for the memory of this machine") from None
 
 
 def write_mesh(path: str | Path, data: MeshLike) -> None:
@@ -85,31 +67,30 @@ def write_mesh(path: str | Path, data: MeshLike) -> None:
         FormatError: unknown suffix, or something the format can't hold.
         FileAccessError: the place can't be written; see `atomic_write`.
     """
-    kind = _format_of(Path(path))
+    kind = _format_of(Path(path), MESH_OUTPUTS)
     with atomic_write(path) as temporary, open(temporary, "wb") as stream:
         kind.dump(stream, data)
 
 
-def _format_of(path: Path) -> MeshFormat:
+def _format_of(path: Path, formats: dict[str, MeshFormat]) -> MeshFormat:
     suffix = path.suffix.lower()
-    if suffix not in MESH_FORMATS:
-        raise FormatError(f"'{path}': unknown mesh suffix '{path.suffix}'; known are {', '.join(sorted(MESH_FORMATS))}")
-    return MESH_FORMATS[suffix]
+    if suffix in formats:
+        return formats[suffix]
+    if suffix in MESH_OUTPUTS:
+        raise FormatError(f"'{path}': {suffix} is written and not read; export the mesh as PLY, OBJ, STL or GLB")
+    raise FormatError(f"'{path}': unknown mesh suffix '{path.suffix}'; known are {', '.join(sorted(formats))}")
 
 
-def _sniff(content: bytes) -> MeshFormat | None:
-    """The format the contents tell, None when they don't; raises for files that are no mesh for sure."""
-    head = content[:512].lstrip()
-    if not head:
+def _owner(content: bytes) -> MeshFormat | None:
+    """The format that says the contents are its own, None when none does; raises for files that are no mesh."""
+    if not content[:512].strip():
         raise FormatError("the file is empty")
     for magic, what in _NOT_MESHES.items():
         if content.startswith(magic):
             raise FormatError(f"expected a mesh, but this is {what}")
-    for suffix, magics in _MAGIC.items():
-        if head.startswith(magics):
-            return MESH_FORMATS[suffix]
-    if stl.is_binary(content) or (head.startswith(b"solid") and b"facet" in content[:2000]):
-        return MESH_FORMATS[".stl"]
+    for kind in MESH_FORMATS.values():
+        if kind.is_own(content):
+            return kind
     if content[:1] == b"\x80":
         raise FormatError("expected a mesh, but this looks like a pickle; those are never loaded, as they can run code")
     return None
@@ -121,9 +102,10 @@ def _checked(data: MeshData) -> MeshData:
     if np.isinf(vertices).any():
         raise FormatError("the vertices hold infinite values")
     triangles = _validate.triangles("triangles", data.triangles, len(vertices))
-    colors = data.colors
+    colors, notes = data.colors, data.notes
     if colors is not None:
-        colors = _validate.finite("colors", _validate.floats("colors", colors, (len(vertices), 3)))
-        if colors.size and (colors.min() < 0 or colors.max() > 1):
+        colors, more = filled_colors(_validate.floats("colors", colors, (len(vertices), 3)))
+        notes += more
+        if colors is not None and colors.size and (colors.min() < 0 or colors.max() > 1):
             raise FormatError(f"the colours lie outside [0, 1]: {colors.min():g} to {colors.max():g}")
-    return replace(data, vertices=vertices, triangles=np.ascontiguousarray(triangles), colors=colors)
+    return replace(data, vertices=vertices, triangles=np.ascontiguousarray(triangles), colors=colors, notes=notes)

@@ -47,9 +47,9 @@ class ModelFile(Mapping[str, object]):
         if not self.path.is_file():
             raise FileNotFoundError(f"there is no model file '{path}'")
         try:
-            self._file = h5py.File(self.path, "r", locking="best-effort")
+            self._file = open_h5(self.path)
         except (OSError, RuntimeError) as error:
-            raise FormatError(f"'{path}': {_why_not_hdf5(self.path)} ({_short(error)})") from None
+            raise FormatError(f"'{path}': {why_not_hdf5(self.path, error)} ({_short(error)})") from None
         try:
             self.shapes: dict[str, tuple[int, ...]] = {}
             self._file.visititems(self._note)
@@ -145,7 +145,7 @@ def write_model(path: str | Path, contents: Mapping, attributes: Mapping | None 
     _layout(set(contents))
     with atomic_write(path) as temporary:
         require_space(temporary, _bytes(contents) + HEADERS)
-        with h5py.File(temporary, "w") as file:
+        with h5py.File(temporary, "w", locking=False) as file:  # a name that no other process knows
             for name, value in (attributes or {}).items():
                 file.attrs[name] = value
             _write(file, contents)
@@ -219,7 +219,32 @@ def _layout(keys: set[str]) -> str:
     raise FormatError(f"the keys are nearest to those of a model of kind {nearest}, but it {' and '.join(parts)}")
 
 
-def _why_not_hdf5(path: Path) -> str:
+def open_h5(path: Path) -> h5py.File:
+    """An HDF5 file open for reading; without a lock where the file system has none or another process holds it.
+
+    A file that another process is writing in the way of its newer versions can't be opened so either, and raises.
+    """
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as error:
+        if not _is_lock(error):
+            raise
+        return h5py.File(path, "r", locking=False)
+
+
+def _is_lock(error: Exception) -> bool:
+    return "lock" in str(error).lower()
+
+
+def why_not_hdf5(path: Path, error: Exception) -> str:
+    """What is the matter with a file that HDF5 can't open."""
+    if _is_lock(error):
+        return "another program holds a lock on the file; close it there"
+    if "already open for" in str(error):
+        return (
+            "another program has the file open for writing; close it there (or, if none has, it was not closed "
+            "properly: h5clear -s FILE mends its mark)"
+        )
     size = path.stat().st_size
     if size == 0:
         return "the file is empty"

@@ -41,6 +41,18 @@ class Outline:
 
         Between corners the chord's length is linear in its offset, so the longest passes through a corner.
         """
+        _, _, one, other = self._chords(direction)
+        return float(np.abs(one - other).max())
+
+    def chord_ends(self, direction: FloatArray) -> FloatArray:
+        """Both ends `(2, 2)` of that chord, the second farther along the direction."""
+        axes, offsets, one, other = self._chords(direction)
+        best = int(np.abs(one - other).argmax())
+        low, high = sorted((one[best], other[best]))
+        return np.array([[low, offsets[best]], [high, offsets[best]]]) @ axes
+
+    def _chords(self, direction: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Axes along and across a direction; at each corner's offset across it, where the outline begins and ends."""
         along = np.asarray(direction, float) / np.linalg.norm(direction)
         across = np.array([-along[1], along[0]])
         s, h = self.corners @ across, self.corners @ along
@@ -50,4 +62,4 @@ class Outline:
         falling = np.arange(stop, stop + (start - stop) % count + 1) % count
         one = np.interp(s, s[rising], h[rising])
         other = np.interp(s, s[falling][::-1], h[falling][::-1])
-        return float(np.abs(one - other).max())
+        return np.stack([along, across]), s, one, other

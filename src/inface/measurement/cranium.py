@@ -17,7 +17,8 @@ from functools import lru_cache
 import numpy as np
 
 from inface._validate import FloatArray, IntArray, finite, floats
-from inface.measurement.sections import Outline, mesh_edges, section_points
+from inface.geometry.adjacency import edges as mesh_edges
+from inface.geometry.sections import Outline, section_points
 from inface.template import Template
 
 

@@ -102,6 +102,18 @@ class PhotoFit:
         variance = np.einsum("vik,vik->vi", moved, moved).astype(float)
         return np.sqrt(variance + self.state.misfit**2 * rest[:, None])
 
+    def offsets(self, count: int, seed: int = 0) -> FloatArray:
+        """`(count, V, 3)` mm: what draws from the fit's errors move, in pairs of opposite sign; `count` is even."""
+        problem, z = self.problem, self.problem.latents
+        values, vectors = np.linalg.eigh(self.spread)
+        root = vectors * np.sqrt(np.maximum(values, 0))
+        draws = np.random.default_rng(seed).standard_normal((count // 2, len(values))) @ root.T
+        flat = problem.modes.modes.reshape(len(problem.modes.modes), -1)
+        half = (np.float32(draws[:, problem.prior.columns[0]]) @ flat).reshape(len(draws), -1, 3).astype(float)
+        weights = draws[:, z:].reshape(len(draws), -1, 3) * problem.misfit.amounts * self.state.misfit
+        half += np.einsum("fv,nfi->nvi", problem.misfit.fields, weights)
+        return np.concatenate([half, -half])
+
     @cached_property
     def size_sd(self) -> float:
         """Standard deviation of the head's size, per cent."""

@@ -30,6 +30,16 @@ class Population:
         name: `(N,)` str, file name or running number.
         factors: further known factors, name -> `(N, ...)` (the synthetic cohort keeps every one: `identity`,
             `expression_weights`, `deformity`, ...).
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Population
+        >>> from inface.synthetic import template
+        >>> infant = template()
+        >>> shapes = np.stack([infant.mesh.vertices, infant.mesh.vertices * 1.1])
+        >>> children = Population(infant, shapes, subject=np.array(["a", "b"]), age_months=np.array([6.0, 12.0]))
+        >>> children.subset(children.age_months > 8).subject.tolist()
+        ['b']
     """
 
     COLUMNS: ClassVar = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")

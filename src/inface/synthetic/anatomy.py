@@ -154,6 +154,7 @@ def name_landmarks(half: Half, partner: IntArray) -> dict[str, int]:
     return named | {f"ibug_{k:02d}": ibug[k] for k in range(68)}
 
 
+# long: one table of rules, read from top to bottom
 def name_regions(half: Half, partner: IntArray) -> dict[str, IntArray]:
     """All regions, name -> ascending ids of both sides; parts of a pair also as `name_l`, `name_r`."""
     v = half.vertices
@@ -221,6 +222,11 @@ def name_regions(half: Half, partner: IntArray) -> dict[str, IntArray]:
         "chin": face & (x < 17) & (y < -37) & (z > 45),
         "neck": neck,
     }
+    return _both_sides(parts, partner)
+
+
+def _both_sides(parts: dict[str, BoolArray], partner: IntArray) -> dict[str, IntArray]:
+    """Masks of the left half `(H,)` -> ids of both sides; parts of a pair also as `name_l`, `name_r`."""
     both: dict[str, Callable[[BoolArray], IntArray]] = {
         "": lambda m: np.unique(np.r_[np.flatnonzero(m), partner[np.flatnonzero(m)]]),
         "_l": np.flatnonzero,

@@ -84,6 +84,7 @@ def _front(vertices: FloatArray, low: tuple[float, float, float], high: tuple[fl
     return np.flatnonzero(((vertices > low) & (vertices < high)).all(1))
 
 
+# long: one recipe in the order of its steps; each step is a call
 def carve_half() -> Half:
     """Make the half mesh. Deterministic: the same numbers on every run."""
     v, f = meshing.iso_surface(_solid, (0, -76, -84), (80, 116, 94), STEP)

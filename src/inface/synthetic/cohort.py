@@ -179,6 +179,13 @@ def shapes_for(
 
     Raises:
         ValueError: arrays of other shapes, ages outside 0-36 months, weights outside 0 to 1, impossible severities.
+
+    Examples:
+        >>> from inface.synthetic import cohort, shapes_for
+        >>> child = cohort(1, 1, seed=1)
+        >>> row = child.factors["identity"][0]
+        >>> shapes_for(row, [6, 12, 24], "female").shape  # this child, neutral, at three ages
+        (3, 12839, 3)
     """
     maker = head_maker(variation)
     arrays = [
@@ -250,6 +257,12 @@ def cohort(
     `options` are those of `CohortPlan` (ages, neutral_share, plagiocephaly_share, ...). The same arguments give the
     same bytes, whatever `workers`. `factors` of the result: `identity (N, K)`, `expression_weights (N, 10)` in the
     order of `UNITS`, `deformity (N, 4)` in the order of `DEFORMITIES`; `shapes_for` makes the truth for others.
+
+    Examples:
+        >>> from inface.synthetic import cohort
+        >>> children = cohort(3, 2, seed=1, ages=(3, 14))
+        >>> len(children), children.subject.tolist()[:3], sorted(children.factors)
+        (6, ['child-00000', 'child-00000', 'child-00001'], ['deformity', 'expression_weights', 'identity'])
     """
     plan = plan_of(subjects, scans_per_subject, seed, options)
     factors = draw_factors(plan)

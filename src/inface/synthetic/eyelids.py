@@ -27,6 +27,7 @@ def globe(points: FloatArray) -> tuple[FloatArray, float]:
     return solution[:3], float(np.sqrt(solution[3] + solution[:3] @ solution[:3]))
 
 
+# long: one construction in the coordinates of one eye
 def closed_lids(template: Template, amount: float) -> FloatArray:
     """Displacements `(V, 3)` that close both eyes of the template by `amount` (0 open, 1 closed)."""
     vertices, marks, mirror = template.mesh.vertices, template.landmarks, template.mirror

@@ -181,6 +181,13 @@ def head(
 
     Raises:
         ValueError: an age outside 0-36 months, an unknown name (the message lists the known), an impossible severity.
+
+    Examples:
+        >>> from inface.synthetic import head
+        >>> baby = head(age=6, sex="female", identity=3, expression="crying")
+        >>> older = head(age=24, sex="female", identity=3)  # the same child
+        >>> bool(older.vertices.std() > baby.vertices.std())
+        True
     """
     maker = head_maker(variation)
     if np.ndim(age):

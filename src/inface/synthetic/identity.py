@@ -75,6 +75,11 @@ class Variation:
         skew: amplitude in mm of the vault's natural skew (the left half forward, the right half back, or the reverse).
         shift: what ALL children have beside the usual mean: (landmark, mm outward, radius in mm) each, a smooth bump at
             the landmark of the template. With it the drawn measures are no longer met.
+
+    Examples:
+        >>> from inface.synthetic import Variation
+        >>> Variation(asymmetry=0.0, skew=0.0).skew  # children whose left half mirrors their right
+        0.0
     """
 
     measures: float = 1.0

@@ -75,7 +75,7 @@ def simulate_scan(
         ValueError: a mesh without triangles or with NaN, what a `ScanPlan` refuses, views that see nothing.
         TypeError: a choice that `ScanPlan` does not have.
 
-    >>> from inface.synthetic import head
+    >>> from inface.synthetic import head, simulate_scan
     >>> scan = simulate_scan(head(6), seed=1, views="front", unit="m", vertices=2000)
     >>> scan.unit, scan.truth.shape == (len(scan.seen), 3)
     ('m', True)

@@ -27,6 +27,12 @@ def template() -> Template:
 
     Landmarks carry Farkas' names (`n`, `prn`, `en_l`, ...) and, as further names of the same kind of vertex ids, the
     iBUG-68 names `ibug_00` to `ibug_67`. See `docs/infant_template.md` for the rules behind them and the regions.
+
+    Examples:
+        >>> from inface.synthetic import template
+        >>> infant = template()
+        >>> infant.unit, infant.mesh.vertices[infant.landmarks["prn"]].round().tolist()
+        ('mm', [0.0, -3.0, 80.0])
     """
     return read_template(TEMPLATE_FILE)
 

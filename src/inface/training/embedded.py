@@ -20,8 +20,9 @@ from inface.models.compact import SpanModel, read_compact, write_compact
 from inface.models.pca import PCAMorphableModel
 from inface.population import Population, training_part
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
-from inface.training.autoencoder import Settings, TrainedAutoencoder, fit_autoencoder
+from inface.training.autoencoder import TrainedAutoencoder, fit_autoencoder
 from inface.training.pca import PrincipalComponents, fit_pca
+from inface.training.settings import Settings
 
 SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 6000, 4, 11, 0.06, 200, 97
 SAMPLES = ("crying", "smiling", "surprised", "whining")

@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inface._optional import require
 from inface.training.networks import SpanAutoencoder
+from inface.training.settings import LossWeights
 
 if TYPE_CHECKING:
     import torch
@@ -16,21 +16,6 @@ else:
     torch = require("torch", "training an autoencoder")
 
 Losses = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the losses, see `TwinLoss`; the usual ones stand in `autoencoder.Settings`. Those of the ages are in
-    squared units of standardised log age."""
-
-    reconstruct: float
-    twin: float
-    swap: float
-    detail: float
-    pair: float
-    consistent: float
-    age: float
-    twin_age: float
 
 
 class PlainLoss(torch.nn.Module):

@@ -4,16 +4,23 @@ Unknown coordinates are written as `null`, since JSON has no NaN; `NaN` is under
 """
 
 import json
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.codecs.mesh_data import MeshData, MeshLike, unit_colors
+from inface.codecs.mesh_formats.data import MeshData, MeshLike, unit_colors
+from inface.codecs.numbers import millimetres
 from inface.errors import FormatError
 
 
-def parse(content: bytes) -> MeshData:
+def is_own(content: bytes) -> bool:
+    """Whether the contents begin as a JSON object does; a list is never a mesh."""
+    return content[:512].lstrip()[:1] == b"{"
+
+
+def parse(content: bytes, folder: Path | None = None) -> MeshData:
     """Read mesh JSON; numbers come back bit for bit."""
     try:
         data = json.loads(content)
@@ -27,13 +34,26 @@ def parse(content: bytes) -> MeshData:
         landmarks = {str(i): point for i, point in enumerate(landmarks)}
     colors = data.get("colors")
     triangles = np.array(data["triangles"]) if len(data["triangles"]) else np.zeros((0, 3), np.int32)
+    factor = millimetres(data["unit"]) if isinstance(data.get("unit"), str) else 1.0
     return MeshData(
-        _points(data["vertices"]),
+        _points(data["vertices"]) * factor,
         triangles,
         None if colors is None else unit_colors(_points(colors)),
-        None if landmarks is None else {name: _points([point])[0] for name, point in landmarks.items()},
+        None if landmarks is None else {name: _points([point])[0] * factor for name, point in landmarks.items()},
         format="JSON",
     )
+
+
+def is_mesh_json(path: str | Path) -> bool:
+    """Whether a JSON file is a mesh, or might be one (it is cut short); False for a record of another kind."""
+    content = Path(path).read_bytes()
+    if b'"vertices"' in content:
+        return True
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return True  # damaged: reading it says so, passing over it would lose it
+    return False
 
 
 def dump(stream: BinaryIO, data: MeshLike) -> None:
@@ -47,7 +67,8 @@ def dump(stream: BinaryIO, data: MeshLike) -> None:
 
 
 def _points(rows: list) -> FloatArray:
-    return np.array(rows, np.float64).reshape(len(rows), 3)  # None becomes NaN
+    known = [[None] * 3 if row is None else row for row in rows]
+    return np.array(known, np.float64).reshape(len(rows), 3)  # None becomes NaN
 
 
 def _nulls(values: FloatArray) -> list:

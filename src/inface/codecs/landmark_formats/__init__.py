@@ -1,0 +1,1 @@
+"""Landmark formats, each as a pair: text to data, and points to text."""
