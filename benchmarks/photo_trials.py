@@ -1,7 +1,5 @@
 """Trials of fits to photographs: heads of known shape before known cameras, and the errors of what comes out."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from inface.photos.camera import FACING, Camera, turn_of
@@ -12,7 +10,9 @@ IBUG = tuple(f"ibug_{i:02d}" for i in range(68))
 SIZE = (512, 512)
 
 
-def random_camera(rng, vertices, yaw: float, distance: tuple[float, float] = (350, 900), face_px: float = 270.0) -> Camera:
+def random_camera(
+    rng, vertices, yaw: float, distance: tuple[float, float] = (350, 900), face_px: float = 270.0
+) -> Camera:
     """A camera at a distance in mm, the face about `face_px` high, turned by `yaw` and a little at random."""
     angles = np.radians([rng.normal(0, 6), yaw + rng.normal(0, 3), 0])
     rotation = turn_of(np.array([0, 0, np.radians(rng.normal(0, 6))])) @ FACING

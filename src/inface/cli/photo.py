@@ -29,7 +29,9 @@ class Known:
     ] = None
     landmarks: Annotated[
         list[Path] | None,
-        typer.Option(help="Landmark file of each photo, in their order; else found beside each.", rich_help_panel=_READ),
+        typer.Option(
+            help="Landmark file of each photo, in their order; else found beside each.", rich_help_panel=_READ
+        ),
     ] = None
     mask: Annotated[
         list[Path] | None,
@@ -41,9 +43,9 @@ class Known:
     noise: Annotated[
         float | None, typer.Option(help="Error of a landmark in pixels; 1 mm when not given.", rich_help_panel=_READ)
     ] = None
-    share: Annotated[
-        str, typer.Option(help="all: one face; identity: expressions differ.", rich_help_panel=_READ)
-    ] = "all"
+    share: Annotated[str, typer.Option(help="all: one face; identity: expressions differ.", rich_help_panel=_READ)] = (
+        "all"
+    )
     detect: Annotated[
         bool, typer.Option("--detect", help="First guess by the detector of the extra 'photo'.", rich_help_panel=_READ)
     ] = False
@@ -81,7 +83,7 @@ def fit_files(
 ) -> None:
     """Fit one child's head to photographs with landmarks. Writes NAME.ply, NAME.json and an overlay of each photo; no
     photo, path or EXIF goes into them unless asked. Faces in results are identifying. Exits 1 when the fit failed."""
-    from inface.cli.models import load_model
+    from inface.cli.batch import load_model
     from inface.photos import fit_photos
 
     loaded = load_model(model)
@@ -109,7 +111,7 @@ def read_all(photos: list[Path], known: Known) -> list[Any]:
     for what, values in (("--landmarks", known.landmarks), ("--mask", known.mask)):
         if values is not None and len(values) != len(photos):
             raise InfaceError(f"{what}: expected {len(photos)} files, one a photo, got {len(values)}")
-    focal = known.focal or [None] * len(photos)
+    focal: list[float | None] = [*known.focal] if known.focal else [None] * len(photos)
     focal = focal * len(photos) if len(focal) == 1 else focal
     if len(focal) != len(photos):
         raise InfaceError(f"--focal: expected 1 or {len(photos)} numbers, got {len(focal)}")

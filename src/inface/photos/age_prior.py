@@ -110,9 +110,9 @@ def main() -> None:
         model = load_default_model(name)
         shapes = np.array([procrustes(one, model.mean_vertices).apply(one) for one in heads.shapes], np.float32)
         latents = model.latent.standardise(np.asarray(model.encode(shapes, check=False), float))
-        arrays |= packed(model, fit_age_prior(latents, heads.age_months))
+        arrays |= packed(model, fit_age_prior(latents, np.asarray(heads.age_months)))
     with atomic_write(arguments.out) as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, **arrays)
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The camera of a photograph: full perspective, as in OpenCV.
 
-Pixels have their centres at whole numbers, u to the right and v down; the camera's frame has x right, y down, z forward.
+Pixels have their centres at whole numbers, u to the right and v down; the camera's frame has x right, y down, z
+forward.
 A point X of the model (mm; x to the subject's left, y up, z forward) lies at `Y = rotation @ X + shift` and is seen at
 `u = focal Yx / Yz + cx`, `v = focal Yy / Yz + cy` [hartley2004]. A child who faces the camera upright has the rotation
 `FACING`, because the two frames differ by half a turn about x.

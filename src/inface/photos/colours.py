@@ -40,9 +40,9 @@ def photo_colours(views: Sequence[tuple[Photo, Mesh, Camera]], template: Templat
 def _sampled(photo: Photo, mesh: Mesh, camera: Camera) -> tuple[FloatArray, FloatArray]:
     """Weights `(V,)` and colours `(V, 3)` of one photograph."""
     assert photo.image is not None
-    small, factor = reduced(camera, DEPTH_PIXELS)
+    small, _ = reduced(camera, DEPTH_PIXELS)
     depth = draw(small, mesh.vertices, mesh.triangles, np.ones((len(mesh.vertices), 1))).depth
-    inside = ndimage.binary_erosion(np.isfinite(depth), iterations=RIM)
+    inside: BoolArray = ndimage.binary_erosion(np.isfinite(depth), iterations=RIM)  # type: ignore[assignment]
     near = ndimage.minimum_filter(depth, 3)
     pixels = small.project(mesh.vertices)
     cell = np.round(np.nan_to_num(pixels, nan=-9)).astype(int)
@@ -51,7 +51,7 @@ def _sampled(photo: Photo, mesh: Mesh, camera: Camera) -> tuple[FloatArray, Floa
     towards = camera.eye - mesh.vertices
     cosine = np.einsum("ij,ij->i", mesh.vertex_normals, towards) / np.linalg.norm(towards, axis=1)
     far = camera.seen(mesh.vertices)[:, 2]
-    seen = within & inside[v, u] & (far < near[v, u] + BEHIND)
+    seen = within & np.asarray(inside)[v, u] & (far < near[v, u] + BEHIND)
     weight = np.where(seen, np.clip(cosine - np.cos(np.radians(STEEPEST)), 0, None) ** 2, 0.0)
     full = camera.project(mesh.vertices)
     where = np.nan_to_num(full[:, ::-1]).T

@@ -58,4 +58,3 @@ def widened(problem: Problem, misfit: float, width: float) -> FloatArray:
     out = problem.prior.precision / width**2
     out[problem.stretched, problem.stretched] = 1 / misfit**2
     return out
-

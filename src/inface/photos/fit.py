@@ -21,7 +21,8 @@ from inface.photos.settings import PhotoSettings
 from inface.photos.shape import STRETCHES, ShapeModes, misfit_of, no_misfit
 from inface.photos.silhouette import outline_of
 from inface.photos.solve import covariance, normal_equations, retangent, solve
-from inface.photos.start import start_camera
+from inface.photos.start import USUAL_DISTANCE, start_camera
+from inface.photos.tables import TOGETHER, further_points
 from inface.photos.verdict import judge
 from inface.photos.wrong import doubt
 
@@ -30,6 +31,9 @@ LEAST = 6  # landmarks a photograph must show
 # mm of misfit in the first fit: seen from several sides wide, so that a child far from the model is not taken for wrong
 # landmarks; from one side little
 START_MISFIT, ONE_SIDE_MISFIT = 2.0, 0.7
+# misfit in mm, and width of the prior, from which a head counts as of another kind than the model's: there errors are
+# not normal any more, and all deviations grow in proportion (set on adult heads of the ICT model)
+STRANGE = 2.0, 2.0
 SIDES = 15.0  # degrees between photographs that show a head from several sides
 AWAY = -0.2  # cosine between skin and camera below which a landmark is taken as hidden
 MARKED_MM = 1.0  # standard deviation of a landmark whose noise nobody gives, mm on the face
@@ -128,7 +132,9 @@ def _problem(photos, model, months, known, noise_px, share, settings, age_prior)
     if share == "all":
         prior = replace(prior, columns=np.repeat(prior.columns, len(photos), 0))
     mean = modes.shape(prior.mean[prior.columns[0]])
-    views, cameras = zip(*(_view(photo, i, modes, mean, noise_px, settings) for i, photo in enumerate(photos)), strict=True)
+    views, cameras = zip(
+        *(_view(photo, i, modes, mean, noise_px, settings) for i, photo in enumerate(photos)), strict=True
+    )
     lengths = tuple(settings.misfit_lengths)
     beside = no_misfit(model) if settings.misfit_mm == 0 else misfit_of(model, lengths)
     known_lengths = lengths_of(known, model.template, settings.known_mm)
@@ -175,7 +181,8 @@ def prior_over(model: Any, months: float | None, given: AgePrior | None, faces: 
 def _view(photo: Photo, number: int, modes: ShapeModes, mean: FloatArray, noise_px: float | None, settings):
     """What the fit needs of a photograph, and where its camera starts."""
     model = modes.model
-    marks = model.template.landmarks
+    further = further_points(model)
+    marks = {**model.template.landmarks, **{name: vertex for name, (vertex, _) in further.items()}}
     names = [name for name in photo.names if name in marks]
     which = f"photo {number + 1}: "
     if len(names) < LEAST:
@@ -184,23 +191,27 @@ def _view(photo: Photo, number: int, modes: ShapeModes, mean: FloatArray, noise_
         raise ValueError(f"{which}expected at least {LEAST} landmarks that are seen, got {len(names)}{hint}")
     ids = np.array([marks[name] for name in names])
     if np.linalg.svd(mean[ids] - mean[ids].mean(0), compute_uv=False)[2] < 2.0:
-        raise ValueError(f"{which}the landmarks lie in one plane of the face ({', '.join(names[:4])}, ...); mark others")
+        raise ValueError(
+            f"{which}the landmarks lie in one plane of the face ({', '.join(names[:4])}, ...); mark others"
+        )
     pixels = np.array([photo.landmarks[name] for name in names])
     jaw = np.array([name in JAW for name in names]) & (jaw_strips(model) is not None)
     flat = np.where(jaw, settings.jaw, 1.0)
-    view = View(tuple(names), ids, pixels, flat, jaw, photo.size, photo.principal_point, 1000.0, settings.focal_spread)
+    view = View(tuple(names), ids, pixels, flat, jaw, photo.size, photo.principal_point, 1.0, settings.focal_spread)
     camera = start_camera(view, mean[ids])
     if photo.visible is None:
         view = without_hidden(view, camera, modes)
         ids = view.ids
-    scale = camera.scale
-    believed = scale * settings.distance_mm if photo.focal_px is None else float(photo.focal_px)
+    scale = camera.focal / USUAL_DISTANCE
+    believed = camera.focal / USUAL_DISTANCE * settings.distance_mm if photo.focal_px is None else float(photo.focal_px)
     spread = settings.distance_spread if photo.focal_px is None else settings.focal_spread
     noise = MARKED_MM * scale if noise_px is None else noise_px
     noise = settings.marking * max(noise, settings.floor_mm * scale)
+    found = np.array([further[name][1] if name in further else 0.0 for name in view.names])
+    noise = np.where(found > 0, found * scale * np.sqrt(TOGETHER), view.noise * noise)
     outline = None if photo.mask is None else outline_of(np.asarray(photo.mask))
-    view = replace(view, noise=view.noise * noise, focal=believed, focal_spread=spread, outline=outline)
-    return view, start_camera(view, mean[ids])
+    view = replace(view, noise=noise, focal=believed, focal_spread=spread, outline=outline)
+    return view, start_camera(view, mean[ids], view.focal)
 
 
 def without_hidden(view: View, camera: Camera, modes: ShapeModes) -> View:
@@ -218,9 +229,14 @@ def without_hidden(view: View, camera: Camera, modes: ShapeModes) -> View:
 
 def _result(problem: Problem, state: State, photos: Sequence[Photo], months: float | None) -> PhotoFit:
     final = normal_equations(problem, state)
-    spread = covariance(final, problem.shapes)
+    strange = (
+        max(1.0, state.misfit / STRANGE[0], problem.width / STRANGE[1]) if problem.settings.misfit_mm is None else 1.0
+    )
+    spread = strange**2 * covariance(final, problem.shapes)
     marks = problem.modes.model.template.landmarks
     mean = {name: problem.modes.mean[index] for name, index in marks.items()}
+    for view in problem.views:
+        mean |= {n: problem.modes.mean[v] for n, v in zip(view.names, view.ids, strict=True) if n not in mean}
     doubts = tuple(doubt(view, mean) for view in problem.views)
     verdict, reasons = judge(problem, state, final, months, doubts)
     return PhotoFit(problem, state, tuple(photos), spread, final.landmarks, verdict, reasons)

@@ -1,5 +1,6 @@
 """Measures of a fitted head with their errors: linear in the unknowns of the fit about its end."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,8 +46,6 @@ def _lengths(template) -> list[Length]:
         ends = [[end if end in marks else end + side for end in (a, b)] for side in ("_l", "_r")]
         if all(end in marks for pair in ends for end in pair):
             found.append(Length(name, 0.0, 1.0, np.array([[marks[x], marks[y]] for x, y in ends])))
-    try:
+    with suppress(ValueError):  # a face patch has none
         found += lengths_of({CIRCUMFERENCE: 1.0}, template, 1.0)
-    except ValueError:  # a face patch has none
-        pass
     return found

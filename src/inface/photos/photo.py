@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from inface import _validate
-from inface._validate import BoolArray, FloatArray
+from inface._validate import FloatArray
 
 MARGIN = 0.5  # of the photograph's size: how far outside it a landmark may lie (a crop may cut the face)
 
@@ -69,7 +69,7 @@ class Photo:
                 raise ValueError(f"mask: expected shape {(size[1], size[0])} as the photograph, got {mask.shape}")
             mask = _validate.frozen(mask > (127 if mask.dtype == np.uint8 and mask.max(initial=0) > 1 else 0), None)
         names, points = _seen(self.landmarks, self.visible, size)
-        values = {"image_or_size": size if image is None else image, "focal_px": focal, "mask": mask}
+        values: dict[str, Any] = {"image_or_size": size if image is None else image, "focal_px": focal, "mask": mask}
         values |= {"landmarks": {n: (float(p[0]), float(p[1])) for n, p in zip(names, points, strict=True)}}
         for name, value in values.items():
             object.__setattr__(self, name, value)

@@ -1,7 +1,7 @@
 """Landmarks of photographs from files: name -> pixel `(u, v)`, NaN where a point is hidden.
 
-Read are iBUG `.pts` (68 rows of two numbers, counted from 1), `.txt` and `.csv` (rows of two numbers in a known order, or
-`name,u,v` / `u,v,name` with or without a header) and `.json` (`{"name": [u, v]}`, lists of pairs or of records with a
+Read are iBUG `.pts` (68 rows of two numbers, counted from 1), `.txt` and `.csv` (rows of two numbers in a known order,
+or `name,u,v` / `u,v,name` with or without a header) and `.json` (`{"name": [u, v]}`, lists of pairs or of records with a
 name and x, y). An unnamed list of 68 is in iBUG order, of 98 in that of WFLW [wu2018], of 468 or 478 in mediapipe's.
 """
 
@@ -51,8 +51,8 @@ def read_points(path: str | Path, size: tuple[int, int] | None = None) -> Points
     shares = known.sum() >= 6 and bool((np.abs(places[known]) <= 1.5).all()) and suffix != ".pts"
     if shares and size is None:
         raise FormatError(f"'{path}': the points lie between 0 and 1; the photograph's size is needed to read them")
-    if shares:
-        points = {name: place * size - 0.5 for name, place in points.items()}
+    if shares and size is not None:
+        points = {name: place * np.array(size) - 0.5 for name, place in points.items()}
     return points
 
 
@@ -85,7 +85,7 @@ def named(rows: Sequence[FloatArray], where: str = "landmarks") -> Points:
 def _from_rows(path: Path, text: str, first: int) -> Points:
     """Rows of two numbers, with or without a name; `first` is what the first pixel is called."""
     out: Points = {}
-    rows = []
+    rows: list[FloatArray] = []
     for number, line in enumerate(text.splitlines(), 1):
         cells = _cells(line)
         if not cells or line.lstrip().startswith("#") or set(line.strip()) <= set("{}"):
@@ -96,7 +96,9 @@ def _from_rows(path: Path, text: str, first: int) -> Points:
         if place is None:
             if number == 1 or (not rows and not out and {"u", "x"} & {c.lower() for c in cells}):
                 continue  # a header
-            raise FormatError(f"'{path}': row {number}: expected u and v, perhaps with a name, got '{line.strip()[:60]}'")
+            raise FormatError(
+                f"'{path}': row {number}: expected u and v, perhaps with a name, got '{line.strip()[:60]}'"
+            )
         if name:
             _add(path, out, name, place - first)
         else:
@@ -160,7 +162,7 @@ def _from_json(path: Path) -> Points:
         return out
     if not isinstance(content, list):
         raise FormatError(f"'{path}': expected names with pixels [u, v], or a list of points")
-    rows = []
+    rows: list[FloatArray] = []
     for number, entry in enumerate(content):
         name = entry.get("name", entry.get("id", entry.get("label"))) if isinstance(entry, Mapping) else None
         place = _json_place(path, number, entry)

@@ -12,9 +12,9 @@ from inface.photos.lengths import Length
 from inface.photos.settings import PhotoSettings
 from inface.photos.shape import STRETCHES, Misfit, ShapeModes
 
-# per cent by which the size is free beside the model's own: nothing but the model or an age tells it; a length and an
+# per cent by which the size is free beside the model's own (peoples differ in size at one age): no length; a length and an
 # age; a length alone, which may be that of a head of another kind
-SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE = 0.5, 3.0, 50.0
+SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE = 3.0, 4.0, 50.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,8 @@ class View:
 
 @dataclass(frozen=True, eq=False)
 class Prior:
-    """Gaussian over the unknowns of the shape but for the misfit's weights: latent entries, standardised, stretches and size.
+    """Gaussian over the unknowns of the shape but for the misfit's weights: standardised latent entries, stretches,
+    size.
 
     Attributes:
         mean: `(Z,)` of the latent entries.

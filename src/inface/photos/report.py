@@ -1,4 +1,4 @@
-"""A fit to photographs as plain values for a file: nothing of the photographs themselves, no path, no name of a person."""
+"""A fit to photographs as plain values for a file: nothing of the photographs, no path, no name of a person."""
 
 from typing import Any
 

@@ -97,7 +97,7 @@ class PhotoFit:
         fields = problem.misfit.fields
         rest = np.maximum(1 - (fields.astype(float) ** 2).sum(0), 0) if len(fields) else np.zeros(len(moved))
         if len(fields):
-            amounts = np.float32(self.state.misfit * problem.misfit.amounts)
+            amounts = (self.state.misfit * problem.misfit.amounts).astype(np.float32)
             moved = moved + np.tensordot(fields.T, root[count:].reshape(len(fields), 3, -1) * amounts[:, :, None], 1)
         variance = np.einsum("vik,vik->vi", moved, moved).astype(float)
         return np.sqrt(variance + self.state.misfit**2 * rest[:, None])
@@ -155,13 +155,13 @@ class PhotoFit:
         pixels = self.problem.views[photo].pixels - self.rows[photo].residuals
         return dict(zip(self.problem.views[photo].names, pixels, strict=True))
 
-    def overlay(self, photo: int = 0) -> bytes:
-        """A PNG of the photograph (blank where only its size was given) with the fitted head, the given landmarks
-        (yellow) and the fitted ones (green)."""
+    def overlay(self, photo: int = 0, photo_under: bool = True) -> bytes:
+        """A PNG of the photograph with the fitted head, the given landmarks (yellow) and the fitted ones (green); on
+        blank ground where only the size was given, or without `photo_under`."""
         photo = self._index(photo)
-        given = self.problem.views[photo].pixels
-        return overlay_png(self.photos[photo], self.mesh_of(photo), self.cameras[photo], given,
-                           np.array(list(self.fitted(photo).values())))  # fmt: skip
+        image = self.photos[photo].image if photo_under else None
+        points = self.problem.views[photo].pixels, np.array(list(self.fitted(photo).values()))
+        return overlay_png(image, self.mesh_of(photo), self.cameras[photo], *points)
 
     def coloured(self) -> Mesh:
         """The mesh with its colours from the photographs; unseen skin is taken from the other side, else the model's.

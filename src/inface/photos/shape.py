@@ -57,7 +57,7 @@ class ShapeModes:
 
     @cached_property
     def normals(self) -> FloatArray:
-        """Normals `(V, 3)` of the mean, smoothed over `SMOOTHED` rounds of neighbours: which way the skin looks at large."""
+        """Normals `(V, 3)` of the mean, smoothed over `SMOOTHED` rounds of neighbours: where the skin looks at large."""
         out = vertex_normals(self.mean, self.model.triangles)
         beside = adjacency(self.model.triangles, len(out))
         for _ in range(SMOOTHED):
@@ -90,15 +90,15 @@ def _tangent(model: Any, b: FloatArray) -> ShapeModes:
 
 
 def _stretches(vertices: FloatArray) -> FloatArray:
-    """`(6, V, 3)`: the five symmetric stretches without trace, of `STRETCH` for each mm of misfit, and one per cent of size, about the
-    centroid."""
+    """`(6, V, 3)`: the five symmetric stretches without trace, of `STRETCH` for each mm of misfit, and one per cent of
+    size, about the centroid."""
     a, b = np.sqrt([1 / 2, 1 / 6])
     ways = np.zeros((STRETCHES, 3, 3))
     ways[-1] = 0.01 / STRETCH * np.eye(3)
     ways[0], ways[1] = np.diag([a, -a, 0]), np.diag([b, b, -2 * b])
     for k, (i, j) in enumerate(((0, 1), (1, 2), (2, 0)), 2):
         ways[k, i, j] = ways[k, j, i] = a if 0 not in (i, j) else a * SKEW
-    return np.float32(STRETCH * (vertices - vertices.mean(0)) @ ways)
+    return (STRETCH * (vertices - vertices.mean(0)) @ ways).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +123,8 @@ def no_misfit(model: Any) -> Misfit:
 def misfit_of(model: Any, lengths: tuple[float, ...], region: str = "face") -> Misfit:
     """The misfit of a model, correlated over `lengths` mm of the mean.
 
-    The kernel is the mean of `exp(-d^2 / 2 length^2)` over the lengths, split into its mirror-even and odd parts, in its
-    low-rank form [rasmussen2006, Nystroem]; two thirds of its support lies on the face, where photographs show most.
+    The kernel is the mean of `exp(-d^2 / 2 length^2)` over the lengths, split into its mirror-even and odd parts, in
+    its low-rank form [rasmussen2006, Nystroem]; two thirds of its support lies on the face, where photographs show most.
     """
     vertices = np.asarray(model.mean_vertices, float)
     flip = np.array([-1.0, 1, 1])

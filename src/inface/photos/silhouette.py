@@ -1,7 +1,7 @@
 """The outline of a bare head from a mask: where the skin turns away from the camera, there the mask must end.
 
-Each vertex on the rim (between skin that faces the camera and skin that does not; ears and neck left out) is drawn along
-the outline's normal to the nearest point of the outline that looks the same way; neighbours count as one of six.
+Each vertex on the rim (between skin that faces the camera and skin that does not; ears and neck left out) is drawn
+along the outline's normal to the nearest point of the outline that looks the same way; neighbours count as one of six.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from inface.geometry.adjacency import vertex_normals
 from inface.photos.camera import Camera
 
 NOISE, TOGETHER = 1.5, 6  # pixels at 512; neighbours that count as one
-REACH, ALIKE = 0.04, 0.7  # of the photograph's size: farthest match; least cosine between normals
+REACH, ALIKE = 0.06, 0.7  # of the photograph's size: farthest match; least cosine between normals
 
 
 def outline_of(mask: BoolArray) -> FloatArray:

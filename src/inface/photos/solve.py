@@ -133,7 +133,7 @@ def shape_columns(problem: Problem, state: State, photo: int, ids: IntArray, by_
     out[:, :, problem.prior.columns[photo]] = by_point @ modes
     fields = state.misfit * (near.fields[rows] if known else problem.misfit.fields[:, ids].T)
     beside = fields[:, None, :, None] * by_point[:, :, None, :] * problem.misfit.amounts
-    out[:, :, problem.latents :] = beside.reshape(*by_point.shape[:2], -1)
+    out[:, :, problem.latents :] = beside.reshape(*by_point.shape[:2], problem.shapes - problem.latents)
     return out
 
 

@@ -7,6 +7,7 @@ from inface.errors import ConvergenceError
 from inface.photos.camera import FACING, Camera, turn_of
 from inface.photos.problem import View
 
+USUAL_DISTANCE = 600.0  # mm
 TURNS = np.array(
     [
         turn_of(np.radians([pitch, 0, 0])) @ turn_of(np.radians([0, yaw, 0]))
@@ -16,9 +17,10 @@ TURNS = np.array(
 )
 
 
-def start_camera(view: View, points: FloatArray) -> Camera:
+def start_camera(view: View, points: FloatArray, focal: float | None = None) -> Camera:
     """The camera of a photograph from the mean's landmarks `points (n, 3)`: best of 91 turns of the head, each with its
     best roll, size and place in the photograph [umeyama1991]. The face never looks away from the camera.
+    Without a focal length the camera stands `USUAL_DISTANCE` away.
 
     Raises `ConvergenceError` when the points lie in one place.
     """
@@ -34,8 +36,9 @@ def start_camera(view: View, points: FloatArray) -> Camera:
     best = int(off.argmin())
     turn, factor = TURNS[best], factors[best]
     rotation = turn_of(np.array([0, 0, np.angle(factor)])) @ FACING @ turn
-    depth = view.focal / abs(factor)
+    depth = USUAL_DISTANCE if focal is None else focal / abs(factor)
+    focal = abs(factor) * depth
     middle = rotation @ (weight @ points)
-    flat = (weight @ view.pixels - view.centre) * depth / view.focal
+    flat = (weight @ view.pixels - view.centre) * depth / focal
     shift = np.array([flat[0], flat[1], depth]) - middle
-    return Camera(rotation, shift, view.focal, view.centre, view.size)
+    return Camera(rotation, shift, float(focal), view.centre, view.size)

@@ -53,12 +53,12 @@ LIMITS = Limits()
 _WRONG = {
     "exchanged": "left and right are exchanged (or the photograph is mirrored): landmarks are named by the child's own "
     "side; with the names exchanged they lie {undone:.1f} mm from a face, as given {distance:.1f}",
-    "y_up": "v is counted upwards: pixels count downwards from the top; with v turned over the landmarks lie {undone:.1f} "
-    "mm from a face, as given {distance:.1f}",
-    "shifted": "the landmarks' numbers are shifted by one (does the list count from 1?); with the numbers put right they "
-    "lie {undone:.1f} mm from a face, as given {distance:.1f}",
-    "not_a_face": "the landmarks do not lie as on a face (half of them {distance:.1f} mm off and more): wrong order, two "
-    "faces in one list, or another numbering?",
+    "y_up": "v is counted upwards: pixels count downwards from the top; with v turned over the landmarks lie "
+    "{undone:.1f} mm from a face, as given {distance:.1f}",
+    "shifted": "the landmarks' numbers are shifted by one (does the list count from 1?); with the numbers put right "
+    "they lie {undone:.1f} mm from a face, as given {distance:.1f}",
+    "not_a_face": "the landmarks do not lie as on a face (half of them {distance:.1f} mm off and more): wrong order, "
+    "two faces in one list, or another numbering?",
 }
 
 
@@ -106,6 +106,12 @@ def _rms_mm(problem: Problem, state: State, normal: Normal, photo: int) -> float
 def _views(problem: Problem, state: State, photo: int) -> list[Reason]:
     """What is odd about one photograph by itself."""
     view, camera, out = problem.views[photo], state.cameras[photo], []
+    found = sum(name.startswith("mp_") for name in view.names)
+    if found:
+        words = (
+            f"{found} landmarks are a detector's first guess, which pulls towards an adult's face; correct them by hand"
+        )
+        out.append(Reason("detector", words, found, 0))
     inner = int((~view.jaw).sum())
     if inner < LIMITS.inner:
         words = f"only {inner} landmarks off the jaw, at least {LIMITS.inner} are needed to see a face"
@@ -117,7 +123,9 @@ def _views(problem: Problem, state: State, photo: int) -> list[Reason]:
     far = float(camera.shift[2])
     if not LIMITS.near <= far <= LIMITS.distant:
         limit = LIMITS.near if far < LIMITS.near else LIMITS.distant
-        words = f"the camera would stand {far / 10:.0f} cm away, between {LIMITS.near / 10:g} and {LIMITS.distant / 10:g} "
+        words = (
+            f"the camera would stand {far / 10:.0f} cm away, between {LIMITS.near / 10:g} and {LIMITS.distant / 10:g} "
+        )
         out.append(Reason("distance", words + "are usual: is the focal length right?", far, limit))
     return out
 
@@ -135,7 +143,7 @@ def _squeezed(problem: Problem, state: State, many: bool) -> list[Reason]:
 
 
 def _aspect(problem: Problem, state: State, photo: int) -> tuple[float, float]:
-    """Log of width over height of a photograph as the landmarks have it, by that photograph alone, and its deviation."""
+    """Log of width over height of a photograph as its own landmarks have it, and its standard deviation."""
     rows = landmark_rows(problem, state, photo, robust=True)
     pixels, by_point, by_camera = state.cameras[photo].derivatives(state.points(problem, photo, rows.ids))
     root = np.sqrt(rows.weights)[:, None, None]
@@ -183,7 +191,9 @@ def _size(problem: Problem, state: State, months: float | None) -> list[Reason]:
     for length, off in zip(problem.lengths, _contradictions(problem, state), strict=True):
         if abs(off) > LIMITS.contradiction:
             words = f"the known length '{length.name}' of {length.value:g} mm contradicts age and photographs by "
-            words += f"{abs(off):.1f} standard deviations, at most {LIMITS.contradiction:g} are expected: was the ruler "
+            words += (
+                f"{abs(off):.1f} standard deviations, at most {LIMITS.contradiction:g} are expected: was the ruler "
+            )
             out.append(Reason("length", words + "on the face, and the unit mm?", off, LIMITS.contradiction))
     return out
 

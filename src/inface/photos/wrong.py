@@ -12,7 +12,10 @@ from inface._validate import FloatArray
 from inface.photos.problem import View
 from inface.photos.start import start_camera
 
-ODD, FAR = 4.0, 8.0  # mm within which half of the landmarks lie from the mean head: above, mistakes are looked for; no face
+ODD, FAR = (
+    4.0,
+    8.0,
+)  # mm within which half of the landmarks lie from the mean head: above, mistakes are looked for; no face
 BETTER = 0.68  # undoing a mistake must leave less than this share of the distance
 
 
@@ -55,7 +58,7 @@ def doubt(view: View, points: dict[str, FloatArray]) -> Doubt | None:
 
 
 def _distance(view: View, points: dict[str, FloatArray]) -> float:
-    """mm within which half of the points lie from the mean head laid on them; without the jaw where others are enough."""
+    """mm within which half of the points lie from the mean head laid on them; the jaw left out where there are more."""
     if (~view.jaw).sum() >= 6:
         keep = ~view.jaw
         view = replace(view, names=tuple(np.array(view.names)[keep]), pixels=view.pixels[keep], noise=view.noise[keep],

@@ -163,7 +163,8 @@ def _lines(prepared: Prepared, shape: Any) -> dict[str, FloatArray]:
 def _cap(shape: Any, given: bool | None) -> tuple[list[str], bool, bool]:
     """Notes on a cap; whether the vault was measured over it, or under it from the model."""
     seen = getattr(shape, "cap", None)
-    cloth = float(getattr(shape, "measures", {}).get("cloth", 0.0))
+    told = getattr(shape, "measures", {})
+    cloth = float(told.get("cloth", 0.0)) if isinstance(told, Mapping) else 0.0
     worn = bool(seen.worn) if seen is not None else False
     if given is False:
         if worn:
