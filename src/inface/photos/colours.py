@@ -1,6 +1,7 @@
 """Colours of the skin from photographs: sampled where it is seen well, taken from the other side where it is not."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -42,7 +43,7 @@ def _sampled(photo: Photo, mesh: Mesh, camera: Camera) -> tuple[FloatArray, Floa
     assert photo.image is not None
     small, _ = reduced(camera, DEPTH_PIXELS)
     depth = draw(small, mesh.vertices, mesh.triangles, np.ones((len(mesh.vertices), 1))).depth
-    inside: BoolArray = ndimage.binary_erosion(np.isfinite(depth), iterations=RIM)  # type: ignore[assignment]
+    inside: Any = ndimage.binary_erosion(np.isfinite(depth), iterations=RIM)
     near = ndimage.minimum_filter(depth, 3)
     pixels = small.project(mesh.vertices)
     cell = np.round(np.nan_to_num(pixels, nan=-9)).astype(int)
@@ -51,7 +52,7 @@ def _sampled(photo: Photo, mesh: Mesh, camera: Camera) -> tuple[FloatArray, Floa
     towards = camera.eye - mesh.vertices
     cosine = np.einsum("ij,ij->i", mesh.vertex_normals, towards) / np.linalg.norm(towards, axis=1)
     far = camera.seen(mesh.vertices)[:, 2]
-    seen = within & np.asarray(inside)[v, u] & (far < near[v, u] + BEHIND)
+    seen = within & inside[v, u] & (far < near[v, u] + BEHIND)
     weight = np.where(seen, np.clip(cosine - np.cos(np.radians(STEEPEST)), 0, None) ** 2, 0.0)
     full = camera.project(mesh.vertices)
     where = np.nan_to_num(full[:, ::-1]).T

@@ -20,7 +20,7 @@ from inface.photos.result import PhotoFit
 from inface.photos.settings import PhotoSettings
 from inface.photos.shape import STRETCHES, ShapeModes, misfit_of, no_misfit
 from inface.photos.silhouette import outline_of
-from inface.photos.solve import covariance, normal_equations, retangent, solve
+from inface.photos.solve import covariance, freedom, normal_equations, retangent, solve
 from inface.photos.start import USUAL_DISTANCE, start_camera
 from inface.photos.tables import TOGETHER, further_points
 from inface.photos.verdict import judge
@@ -83,8 +83,19 @@ def fit_photos(
     """
     problem, start = _problem(photos, model, months, known or {}, noise_px, share, settings, age_prior)
     state = solve(problem, start)
+    problem, state = with_freedom(problem, state)
     problem, state = with_likely_spreads(problem, state)
     return _result(problem, state, photos, months)
+
+
+def with_freedom(problem: Problem, state: State) -> tuple[Problem, State]:
+    """Fit on without the pull of many small deviations towards a small head; see `Problem.freedom`."""
+    if problem.settings.prior < 1:
+        return problem, state
+    problem = retangent(problem, state)
+    free = freedom(problem, normal_equations(problem, state))
+    again = replace(problem, freedom=free, settings=replace(problem.settings, steps=4, coarse=0, robust_from=0))
+    return replace(again, settings=problem.settings), solve(again, state)
 
 
 def with_likely_spreads(problem: Problem, state: State) -> tuple[Problem, State]:
@@ -151,7 +162,8 @@ def prior_over(model: Any, months: float | None, given: AgePrior | None, faces: 
     """The prior of one identity with `faces` expressions, its size free by `size` per cent beside the model's own."""
     count = len(model.latent)
     found = given if given is not None else age_prior_of(model)
-    mean, cov = np.zeros(count), np.eye(count)
+    mean: FloatArray = np.zeros(count)
+    cov: FloatArray = np.eye(count)
     if months is not None and found is not None:
         mean, cov = found.mean(months), found.covariance
     mean = np.concatenate([mean, np.zeros(STRETCHES)])
@@ -194,9 +206,9 @@ def _view(photo: Photo, number: int, modes: ShapeModes, mean: FloatArray, noise_
         raise ValueError(
             f"{which}the landmarks lie in one plane of the face ({', '.join(names[:4])}, ...); mark others"
         )
-    pixels = np.array([photo.landmarks[name] for name in names])
+    pixels: FloatArray = np.array([photo.landmarks[name] for name in names])
     jaw = np.array([name in JAW for name in names]) & (jaw_strips(model) is not None)
-    flat = np.where(jaw, settings.jaw, 1.0)
+    flat: FloatArray = np.where(jaw, settings.jaw, 1.0)
     view = View(tuple(names), ids, pixels, flat, jaw, photo.size, photo.principal_point, 1.0, settings.focal_spread)
     camera = start_camera(view, mean[ids])
     if photo.visible is None:
@@ -208,9 +220,9 @@ def _view(photo: Photo, number: int, modes: ShapeModes, mean: FloatArray, noise_
     noise = MARKED_MM * scale if noise_px is None else noise_px
     noise = settings.marking * max(noise, settings.floor_mm * scale)
     found = np.array([further[name][1] if name in further else 0.0 for name in view.names])
-    noise = np.where(found > 0, found * scale * np.sqrt(TOGETHER), view.noise * noise)
+    spreads: FloatArray = np.where(found > 0, found * scale * np.sqrt(TOGETHER), view.noise * noise)
     outline = None if photo.mask is None else outline_of(np.asarray(photo.mask))
-    view = replace(view, noise=noise, focal=believed, focal_spread=spread, outline=outline)
+    view = replace(view, noise=spreads, focal=believed, focal_spread=spread, outline=outline)
     return view, start_camera(view, mean[ids], view.focal)
 
 

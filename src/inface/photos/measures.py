@@ -7,9 +7,9 @@ import numpy as np
 
 from inface._validate import FloatArray
 from inface.measurement import LANDMARK_MEASURES
-from inface.photos.lengths import CIRCUMFERENCE, Length, gradient, lengths_of
+from inface.photos.lengths import CIRCUMFERENCE, Length, lengths_of
 from inface.photos.problem import Problem, State
-from inface.photos.solve import shape_columns
+from inface.photos.solve import length_row
 
 NINETY = 1.6449  # standard deviations either side that hold 90 % of a normal distribution
 
@@ -24,13 +24,12 @@ class Measured:
     high: float
 
 
-def measured(problem: Problem, state: State, spread: FloatArray, vertices: FloatArray) -> dict[str, Measured]:
-    """Every landmark distance whose landmarks the template has, and the circumference; of vertices `(V, 3)`."""
+def measured(problem: Problem, state: State, spread: FloatArray) -> dict[str, Measured]:
+    """Every landmark distance whose landmarks the template has, and the circumference."""
     template = problem.modes.model.template
     out = {}
     for length in _lengths(template):
-        value, ids, by = gradient(length, vertices, template)
-        row = shape_columns(problem, state, 0, ids, by[:, None])[:, 0].sum(0)
+        value, row = length_row(problem, state, length)
         std = float(np.sqrt(row @ spread @ row))
         out[length.name] = Measured(value, std, value - NINETY * std, value + NINETY * std)
     return out

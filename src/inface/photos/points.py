@@ -1,7 +1,7 @@
 """Landmarks of photographs from files: name -> pixel `(u, v)`, NaN where a point is hidden.
 
 Read are iBUG `.pts` (68 rows of two numbers, counted from 1), `.txt` and `.csv` (rows of two numbers in a known order,
-or `name,u,v` / `u,v,name` with or without a header) and `.json` (`{"name": [u, v]}`, lists of pairs or of records with a
+or `name,u,v` / `u,v,name`, perhaps under a header) and `.json` (`{"name": [u, v]}`, lists of pairs or of records with a
 name and x, y). An unnamed list of 68 is in iBUG order, of 98 in that of WFLW [wu2018], of 468 or 478 in mediapipe's.
 """
 

@@ -12,9 +12,9 @@ from inface.photos.lengths import Length
 from inface.photos.settings import PhotoSettings
 from inface.photos.shape import STRETCHES, Misfit, ShapeModes
 
-# per cent by which the size is free beside the model's own (peoples differ in size at one age): no length; a length and an
-# age; a length alone, which may be that of a head of another kind
-SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE = 3.0, 4.0, 50.0
+# per cent by which the size is free beside the model's own (peoples differ in size at one age): no length; a length and
+# an age; a length alone, which may be that of a head of another kind
+SIZE_ALONE, SIZE_AND_AGE, SIZE_FREE = 2.0, 4.0, 50.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,8 @@ class Problem:
         lengths: known lengths.
         settings: how to fit.
         width: by which factor the prior's deviations were widened.
+        freedom: number of ways in which the photographs, not the prior, tell the shape. Each draws the best fit towards
+            a smaller head, on which the same picture asks for less mm; so often is the logarithm of the size added.
     """
 
     modes: ShapeModes
@@ -103,6 +105,7 @@ class Problem:
     lengths: tuple[Length, ...] = ()
     settings: PhotoSettings = field(default_factory=PhotoSettings)
     width: float = 1.0
+    freedom: float = 0.0
 
     @cached_property
     def near(self) -> "Near":
@@ -113,6 +116,11 @@ class Problem:
         place[ids] = np.arange(len(ids))
         modes = np.ascontiguousarray(self.modes.modes[:, ids].transpose(1, 2, 0), float)
         return Near(place, self.modes.mean[ids], modes, np.ascontiguousarray(self.misfit.fields[:, ids].T, float))
+
+    @property
+    def sized(self) -> int:
+        """Place of the size among the latent entries, per cent; it scales head and cameras together."""
+        return int(self.prior.columns[0, -1])
 
     @property
     def stretched(self) -> IntArray:
@@ -138,6 +146,10 @@ class State:
     cameras: tuple[Camera, ...]
     misfit: float
 
+    def size(self, problem: Problem) -> float:
+        """Factor of the head's size beside what its shape has."""
+        return float(np.exp(0.01 * self.unknowns[problem.sized]))
+
     def latent(self, problem: Problem, photo: int) -> FloatArray:
         """The standardised entries `(K + 6,)` of the child in one photograph, those of stretches and size last."""
         return self.unknowns[problem.prior.columns[photo]]
@@ -147,14 +159,14 @@ class State:
         return self.misfit * problem.misfit.amounts * self.unknowns[problem.latents :].reshape(-1, 3)
 
     def points(self, problem: Problem, photo: int, ids: IntArray) -> FloatArray:
-        """Where the vertices `ids`, all among those of landmarks, are: `(n, 3)` mm."""
+        """Where the vertices `ids`, all among those of landmarks, are: `(n, 3)`; mm but for the factor `size`."""
         near = problem.near
         rows = near.place[ids]
         inside = near.modes[rows] @ problem.modes.step(self.latent(problem, photo))
         return near.mean[rows] + inside + near.fields[rows] @ self.beside(problem)
 
     def shape(self, problem: Problem, photo: int) -> FloatArray:
-        """Where all vertices are, `(V, 3)` mm."""
+        """Where all vertices are, `(V, 3)`; mm but for the factor `size`."""
         return problem.modes.shape(self.latent(problem, photo)) + problem.misfit.fields.T @ self.beside(problem)
 
     def moved(self, problem: Problem, step: FloatArray) -> "State":

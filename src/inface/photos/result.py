@@ -1,7 +1,7 @@
 """What a fit to photographs gives: the head, the cameras, and how sure each of them is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ from inface.photos.overlay import overlay_png
 from inface.photos.photo import Photo
 from inface.photos.problem import Problem, State
 from inface.photos.shape import STRETCHES
-from inface.photos.solve import Landmarks, shape_columns
+from inface.photos.solve import Landmarks, size_row
 from inface.photos.verdict import Verdict
 from inface.reasons import Reason
 
@@ -62,7 +62,7 @@ class PhotoFit:
     def mesh_of(self, photo: int) -> Mesh:
         """The head as in one photograph (they differ with `share="identity"` only), with the model's landmarks."""
         model = self.problem.modes.model
-        vertices = self.state.shape(self.problem, self._index(photo))
+        vertices = self.state.size(self.problem) * self.state.shape(self.problem, self._index(photo))
         marks = model.template.landmarks
         landmarks = LandmarkSet(tuple(marks), vertices[list(marks.values())]) if marks else None
         return Mesh(vertices, model.triangles, model.colors, landmarks)
@@ -99,6 +99,9 @@ class PhotoFit:
         if len(fields):
             amounts = (self.state.misfit * problem.misfit.amounts).astype(np.float32)
             moved = moved + np.tensordot(fields.T, root[count:].reshape(len(fields), 3, -1) * amounts[:, :, None], 1)
+        size = self.state.size(problem)
+        off = self.mesh.vertices / size - problem.modes.mean.mean(0)
+        moved = size * (moved + 0.01 * off.astype(np.float32)[:, :, None] * root[problem.sized])
         variance = np.einsum("vik,vik->vi", moved, moved).astype(float)
         return np.sqrt(variance + self.state.misfit**2 * rest[:, None])
 
@@ -112,29 +115,28 @@ class PhotoFit:
         half = (np.float32(draws[:, problem.prior.columns[0]]) @ flat).reshape(len(draws), -1, 3).astype(float)
         weights = draws[:, z:].reshape(len(draws), -1, 3) * problem.misfit.amounts * self.state.misfit
         half += np.einsum("fv,nfi->nvi", problem.misfit.fields, weights)
+        size = self.state.size(problem)
+        off = self.mesh.vertices / size - problem.modes.mean.mean(0)
+        half = size * (half + 0.01 * draws[:, problem.sized, None, None] * off)
         return np.concatenate([half, -half])
 
     @cached_property
     def size_sd(self) -> float:
         """Standard deviation of the head's size, per cent."""
-        face = np.asarray(self.problem.modes.model.template.regions.get("face", np.arange(len(self.mesh.vertices))))
-        ids = face[:: max(1, len(face) // 400)]
-        points = self.mesh.vertices[ids]
-        off = points - points.mean(0)
-        by = off / (off**2).sum()
-        row = shape_columns(self.problem, self.state, 0, ids, by[:, None])[:, 0].sum(0)
+        row = size_row(self.problem, self.state)
         return float(100 * np.sqrt(row @ self.spread @ row))
 
     def measures(self) -> Mapping[str, Measured]:
         """Distances between landmarks and the circumference, mm, each with its standard deviation and 90 % interval."""
-        return measured(self.problem, self.state, self.spread, self.mesh.vertices)
+        return measured(self.problem, self.state, self.spread)
 
     # --- the photographs
 
-    @property
+    @cached_property
     def cameras(self) -> tuple[Camera, ...]:
         """Camera of each photograph: `K`, `R`, `t` as in OpenCV."""
-        return self.state.cameras
+        size = self.state.size(self.problem)
+        return tuple(replace(camera, shift=size * camera.shift) for camera in self.state.cameras)
 
     @cached_property
     def residuals(self) -> tuple[dict[str, tuple[float, float]], ...]:

@@ -29,7 +29,7 @@ class ShapeModes:
         origin: `(K,)` standardised latent at which `mean` and `modes` were taken; zeros for linear models.
         mean: `(V, 3)` mm.
         modes: `(K + 6, V, 3)` float32, what one standard deviation of each latent entry moves; then five stretches of
-            the whole head that keep its size, and one per cent of its size.
+            the whole head that keep its size; then zero, for the size, which no photograph shows.
     """
 
     model: Any
@@ -57,7 +57,7 @@ class ShapeModes:
 
     @cached_property
     def normals(self) -> FloatArray:
-        """Normals `(V, 3)` of the mean, smoothed over `SMOOTHED` rounds of neighbours: where the skin looks at large."""
+        """Normals `(V, 3)` of the mean, smoothed over `SMOOTHED` rounds of neighbours: where skin looks at large."""
         out = vertex_normals(self.mean, self.model.triangles)
         beside = adjacency(self.model.triangles, len(out))
         for _ in range(SMOOTHED):
@@ -90,11 +90,10 @@ def _tangent(model: Any, b: FloatArray) -> ShapeModes:
 
 
 def _stretches(vertices: FloatArray) -> FloatArray:
-    """`(6, V, 3)`: the five symmetric stretches without trace, of `STRETCH` for each mm of misfit, and one per cent of
-    size, about the centroid."""
+    """`(6, V, 3)`: the five symmetric stretches without trace, of `STRETCH` for each mm of misfit, about the centroid;
+    and zero for the size."""
     a, b = np.sqrt([1 / 2, 1 / 6])
     ways = np.zeros((STRETCHES, 3, 3))
-    ways[-1] = 0.01 / STRETCH * np.eye(3)
     ways[0], ways[1] = np.diag([a, -a, 0]), np.diag([b, b, -2 * b])
     for k, (i, j) in enumerate(((0, 1), (1, 2), (2, 0)), 2):
         ways[k, i, j] = ways[k, j, i] = a if 0 not in (i, j) else a * SKEW
@@ -124,7 +123,7 @@ def misfit_of(model: Any, lengths: tuple[float, ...], region: str = "face") -> M
     """The misfit of a model, correlated over `lengths` mm of the mean.
 
     The kernel is the mean of `exp(-d^2 / 2 length^2)` over the lengths, split into its mirror-even and odd parts, in
-    its low-rank form [rasmussen2006, Nystroem]; two thirds of its support lies on the face, where photographs show most.
+    its low-rank form [rasmussen2006, Nystroem]; two thirds of its support lies on the face, which photographs show.
     """
     vertices = np.asarray(model.mean_vertices, float)
     flip = np.array([-1.0, 1, 1])

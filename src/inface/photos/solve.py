@@ -5,7 +5,6 @@ from the prior [bas2017]; each step is one dense solve. The inverse of the last 
 is the covariance of the shape (Laplace).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 from inface._validate import FloatArray, IntArray
 from inface.errors import ConvergenceError
 from inface.photos.camera import Camera
-from inface.photos.lengths import gradient
+from inface.photos.lengths import Length, gradient
 from inface.photos.problem import Problem, State
 from inface.photos.silhouette import outline_rows
 
@@ -141,12 +140,12 @@ def landmark_rows(problem: Problem, state: State, photo: int, robust: bool) -> L
     """Residuals and weights of one photograph's landmarks; far ones weigh less."""
     view, camera = problem.views[photo], state.cameras[photo]
     ids = view.ids
-    residuals = view.pixels - camera.project(state.points(problem, photo, ids))
+    residuals: FloatArray = view.pixels - camera.project(state.points(problem, photo, ids))
     if problem.strips is not None and view.jaw.any():
         ids, residuals = _moving_jaw(problem, state, photo, residuals)
     if not np.isfinite(residuals).all():
         raise ConvergenceError("the fit to the photographs did not settle; are the landmarks right?")
-    weights = 1 / view.noise**2
+    weights: FloatArray = 1 / view.noise**2
     if robust:
         weights = weights / (1 + (residuals**2).sum(1) * weights / (2 * problem.settings.robust_at**2))
     return Landmarks(residuals, weights, ids)
@@ -176,11 +175,39 @@ def _focal_prior(problem: Problem, camera: Camera, photo: int, matrix: FloatArra
 def _lengths(problem: Problem, state: State, matrix: FloatArray, side: FloatArray) -> None:
     count = problem.shapes
     for length in problem.lengths:
-        vertices = state.shape(problem, 0)
-        value, ids, by = gradient(length, vertices, problem.modes.model.template)
-        row = shape_columns(problem, state, 0, ids, by[:, None])[:, 0].sum(0) / length.spread
+        value, row = length_row(problem, state, length)
+        row = row / length.spread
         matrix[:count, :count] += np.outer(row, row)
         side[:count] += row * (length.value - value) / length.spread
+
+
+def length_row(problem: Problem, state: State, length: Length) -> tuple[float, FloatArray]:
+    """A length on the head of the first photograph, mm, and its derivatives `(Z + 3F,)`."""
+    vertices = state.shape(problem, 0)
+    value, ids, by = gradient(length, vertices, problem.modes.model.template)
+    return state.size(problem) * value, mm_row(problem, state, ids, vertices[ids], by)
+
+
+def mm_row(problem: Problem, state: State, ids: IntArray, points: FloatArray, by: FloatArray) -> FloatArray:
+    """`(Z + 3F,)` derivatives of a number that hangs on vertices `ids (n,)` at `points (n, 3)`, gradient `by (n, 3)`,
+    of mm and without dimension in mm."""
+    size = state.size(problem)
+    row = size * shape_columns(problem, state, 0, ids, by[:, None])[:, 0].sum(0)
+    row[problem.sized] = 0.01 * size * (by * points).sum()
+    return row
+
+
+def size_row(problem: Problem, state: State) -> FloatArray:
+    """`(Z + 3F,)` derivatives of the logarithm of the head's size, over the face."""
+    model = problem.modes.model
+    face = np.asarray(model.template.regions.get("face", np.arange(len(problem.modes.mean))))
+    ids = face[:: max(1, len(face) // 400)]
+    points = state.shape(problem, 0)[ids]
+    off = points - points.mean(0)
+    by = off / (off**2).sum()
+    row = shape_columns(problem, state, 0, ids, by[:, None])[:, 0].sum(0)
+    row[problem.sized] = 0.01
+    return row
 
 
 def _shape_prior(problem: Problem, state: State, matrix: FloatArray, side: FloatArray) -> None:
@@ -191,6 +218,10 @@ def _shape_prior(problem: Problem, state: State, matrix: FloatArray, side: Float
     beside = np.arange(z, count)
     matrix[beside, beside] += 1.0
     side[z:count] -= state.unknowns[z:]
+    if problem.freedom:
+        row = size_row(problem, state)
+        row[problem.sized] = 0
+        side[:count] += problem.freedom * row
 
 
 def covariance(normal: Normal, count: int) -> FloatArray:
@@ -199,4 +230,9 @@ def covariance(normal: Normal, count: int) -> FloatArray:
     return inverse[:count, :count]
 
 
-Progress = Callable[[int, int], None]
+def freedom(problem: Problem, normal: Normal) -> float:
+    """Number of directions of the shape that the data, not the prior, determine [mackay1992]."""
+    z, count = problem.latents, problem.shapes
+    spread = covariance(normal, count)
+    told = (spread[:z, :z] * problem.prior.precision).sum() + np.trace(spread[z:, z:])
+    return float(count - told)

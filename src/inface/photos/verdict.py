@@ -6,9 +6,8 @@ from typing import Literal
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from inface.photos.lengths import gradient
 from inface.photos.problem import SIZE_ALONE, Problem, State
-from inface.photos.solve import Normal, landmark_rows, normal_equations, shape_columns
+from inface.photos.solve import Normal, landmark_rows, length_row, normal_equations, shape_columns
 from inface.photos.wrong import FAR, Doubt
 from inface.reasons import Reason
 
@@ -120,7 +119,7 @@ def _views(problem: Problem, state: State, photo: int) -> list[Reason]:
     if turn > LIMITS.turn and len(problem.views) == 1:
         words = f"the face is turned by {turn:.0f} degrees, beyond {LIMITS.turn:g} one side of it is not seen"
         out.append(Reason("profile", words, turn, LIMITS.turn))
-    far = float(camera.shift[2])
+    far = float(camera.shift[2] * state.size(problem))
     if not LIMITS.near <= far <= LIMITS.distant:
         limit = LIMITS.near if far < LIMITS.near else LIMITS.distant
         words = (
@@ -204,16 +203,14 @@ def _contradictions(problem: Problem, state: State) -> list[float]:
     if not problem.lengths:
         return []
     precision = problem.prior.precision.copy()
-    size = problem.prior.columns[0, -1]
-    precision[size, size] = 1 / SIZE_ALONE**2
+    precision[problem.sized, problem.sized] = 1 / SIZE_ALONE**2
     free = replace(problem, lengths=(), prior=replace(problem.prior, precision=precision))
     normal = normal_equations(free, state)
     factor = cho_factor(normal.matrix)
-    step, vertices, out = cho_solve(factor, normal.side), state.shape(problem, 0), []
+    step, out = cho_solve(factor, normal.side), []
     for length in problem.lengths:
-        value, ids, by = gradient(length, vertices, problem.modes.model.template)
         row = np.zeros(len(step))
-        row[: problem.shapes] = shape_columns(problem, state, 0, ids, by[:, None])[:, 0].sum(0)
+        value, row[: problem.shapes] = length_row(free, state, length)
         spread = np.sqrt(row @ cho_solve(factor, row) + length.spread**2)
         out.append(float((length.value - value - row @ step) / spread))
     return out
