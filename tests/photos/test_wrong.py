@@ -61,8 +61,8 @@ def test_right_ones_are_ok(scenes, pca):
 
 def test_a_squeezed_photograph_is_partial(scenes, pca):
     scene = scenes[1]
-    points = {n: (0.75 * p[0], p[1]) for n, p in scene.marked(camera_at(10), 1.0, 3).items()}
-    fit = inface.fit_photos([inface.Photo((384, 512), points)], pca, scene.months, noise_px=1.0)
+    points = {n: (1.33 * p[0], p[1]) for n, p in scene.marked(camera_at(10), 1.0, 3).items()}
+    fit = inface.fit_photos([inface.Photo((681, 512), points)], pca, scene.months, noise_px=1.0)
     assert fit.verdict != "ok"
     assert {"squeezed", "unusual", "misfit"} & {reason.kind for reason in fit.reasons}, str(fit)
 

@@ -93,7 +93,7 @@ def with_freedom(problem: Problem, state: State) -> tuple[Problem, State]:
     if problem.settings.prior < 1:
         return problem, state
     problem = retangent(problem, state)
-    free = freedom(problem, normal_equations(problem, state))
+    free = freedom(problem, normal_equations(problem, state, outlines=False))
     again = replace(problem, freedom=free, settings=replace(problem.settings, steps=4, coarse=0, robust_from=0))
     return replace(again, settings=problem.settings), solve(again, state)
 
@@ -107,7 +107,7 @@ def with_likely_spreads(problem: Problem, state: State) -> tuple[Problem, State]
     settings = problem.settings
     if settings.misfit_mm is not None or settings.prior == 0:
         return problem, state
-    misfit, width = likely_spreads(problem, state, normal_equations(problem, state))
+    misfit, width = likely_spreads(problem, state, normal_equations(problem, state, outlines=False))
     unknowns = state.unknowns.copy()
     unknowns[problem.latents :] *= state.misfit / misfit
     wider = replace(problem.prior, precision=widened(problem, misfit, width))

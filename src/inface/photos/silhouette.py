@@ -50,17 +50,32 @@ def outline_rows(
     hidden = np.zeros(len(vertices), bool)
     for region in ("ears", "neck", "mouth_inside", "eyes"):
         hidden[model.template.regions.get(region, [])] = True
-    rim = rim[~hidden[rim]]
+    every = camera.project(vertices[rim])
+    beside_hidden = hidden[rim]
+    rim = rim[~beside_hidden]
     pixels, by_point, by_camera = camera.derivatives(vertices[rim])
     away = normals[rim] @ camera.rotation.T
     flat = away[:, :2] / np.maximum(np.linalg.norm(away[:, :2], axis=1, keepdims=True), 1e-9)
     distance, near = cKDTree(outline[:, :2]).query(pixels)
     target, normal = outline[near, :2], outline[near, 2:]
+    closest, owner = cKDTree(np.nan_to_num(every)).query(
+        target
+    )  # the outline of an ear is not that of the skull behind it
     width = max(camera.size)
-    keep = (distance < REACH * width) & ((flat * normal).sum(1) > ALIKE)
-    spread = NOISE * max(1.0, width / 512) * np.sqrt(TOGETHER)
+    keep = (
+        ~beside_hidden[owner]
+        & (distance < closest + 2 * spread_px(width))
+        & (distance < REACH * width)
+        & ((flat * normal).sum(1) > ALIKE)
+    )
+    spread = spread_px(width) * np.sqrt(TOGETHER)
     across = ((target - pixels) * normal).sum(1) / spread
     weight = np.sqrt(1 / (1 + (across * np.sqrt(TOGETHER) / 5) ** 2))
     scaled = (weight / spread)[:, None] * normal
     rows = np.einsum("ni,nij->nj", scaled, by_point)[:, None]
     return rim[keep], rows[keep], np.einsum("ni,nij->nj", scaled, by_camera)[keep], (across * weight)[keep]
+
+
+def spread_px(width: int) -> float:
+    """Standard deviation of an outline in pixels, for a photograph so wide."""
+    return NOISE * max(1.0, width / 512)

@@ -18,6 +18,7 @@ from inface.photos.problem import Problem, State
 from inface.photos.silhouette import outline_rows
 
 COARSE_MODES = 10
+OUTLINE_FROM = 9  # step from which outlines count: before, the wrong skin would be drawn to them
 FIXED_JAW = 0.7  # how much better the jaw's own vertices must explain its points than the outline does
 TURN_CAP, FOCAL_CAP, DEPTH_CAP = 0.3, 0.3, 0.4
 
@@ -50,7 +51,12 @@ def solve(problem: Problem, state: State) -> State:
     for number in range(settings.steps):
         if number in renew and not problem.modes.model.is_linear:
             problem = retangent(problem, state)
-        normal = normal_equations(problem, state, robust=number >= settings.robust_from)
+        normal = normal_equations(
+            problem,
+            state,
+            robust=number >= settings.robust_from,
+            outlines=number >= min(OUTLINE_FROM, settings.steps - 4),
+        )
         free = np.ones(len(normal.side), bool)
         if number < settings.coarse:
             linear = problem.modes.model.is_linear
@@ -85,7 +91,7 @@ def _capped(problem: Problem, state: State, step: FloatArray) -> FloatArray:
     return out
 
 
-def normal_equations(problem: Problem, state: State, robust: bool = True) -> Normal:
+def normal_equations(problem: Problem, state: State, robust: bool = True, outlines: bool = True) -> Normal:
     """Landmarks, outlines, known lengths, priors of shape and focal length, linearised at a state."""
     count = problem.shapes
     size = count + 7 * len(problem.views)
@@ -101,7 +107,7 @@ def normal_equations(problem: Problem, state: State, robust: bool = True) -> Nor
         off = (rows.residuals * root[:, :, 0]).ravel()
         _add(matrix, side, by_shape, (by_camera * root).reshape(-1, 7), off, cameras)
         outline = problem.views[photo].outline
-        if outline is not None:
+        if outline is not None and outlines:
             vertices = state.shape(problem, photo)
             ids, by_point, by_camera, off = outline_rows(problem, vertices, state.cameras[photo], outline)
             _add(matrix, side, shape_columns(problem, state, photo, ids, by_point)[:, 0], by_camera, off, cameras)

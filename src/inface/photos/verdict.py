@@ -36,8 +36,8 @@ class Limits:
     far: float = 5.0
     off: float = 3.5
     prior: float = 2.5
-    misfit: float = 2.4
-    width: float = 2.2
+    misfit: float = 1.9
+    width: float = 1.65
     squeezed: tuple[float, float] = (0.10, 3.0)
     turn: float = 65.0
     oldest: float = 36.0
