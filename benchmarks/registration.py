@@ -26,11 +26,11 @@ from trimesh.registration import nricp_amberg, nricp_sumner
 from inface.codecs.landmark_files import IBUG
 from inface.geometry.adjacency import triangle_normals
 from inface.geometry.proximity import SurfaceIndex
+from inface.geometry.rotations import from_vectors
 from inface.mesh import Mesh
 from inface.models import PCAMorphableModel
 from inface.population import Population
 from inface.registration import register
-from inface.registration.pose import rotation_of
 from inface.registration.prior import prior_of
 from inface.synthetic import UNITS, cohort, simulate_scan, template
 from inface.synthetic.head import HeadMaker
@@ -316,7 +316,7 @@ def verdict_cases(strangers: Strangers, first: int):
 
 
 def _turn(axis: np.ndarray, degrees: float) -> np.ndarray:
-    return rotation_of(axis / np.linalg.norm(axis) * np.radians(degrees))
+    return from_vectors(axis / np.linalg.norm(axis) * np.radians(degrees))
 
 
 def verdicts(model, first: int) -> list[dict]:

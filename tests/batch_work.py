@@ -2,12 +2,17 @@
 
 import ctypes
 import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import typer
+
 from inface.batches import WorkerUnfit, written
+from inface.cli import batch
 from inface.codecs.text_files import write_text
+from inface.mesh import Mesh
 
 
 @dataclass(frozen=True)
@@ -62,3 +67,34 @@ def begun(out: Path) -> list[str]:
     """Keys in the order in which they were begun."""
     log = out / "begun.log"
     return log.read_text().split() if log.exists() else []
+
+
+@dataclass(frozen=True)
+class ToObj:
+    """A scan to OBJ; one whose name says so ends the process, as a library that crashes does."""
+
+    def __call__(self, path: Path) -> Mesh:
+        if "poison" in path.name:
+            ctypes.string_at(0)
+        return Mesh.load(path)
+
+
+def save_mesh(mesh: Mesh, target: Path) -> None:
+    """Write a result."""
+    mesh.export(target)
+
+
+def soak(folder: str, out: str, workers: str, cluster: str = "") -> None:
+    """The run of the soak test, as a command."""
+    run = batch.RunOptions(workers=int(workers), cluster=cluster or None)
+    try:
+        batch.each_file(batch.Files([f"{folder}/*/*.ply"], Path(out), ".obj"), ToObj(), save_mesh, run=run,
+                        label="soak", as_json=True)  # fmt: skip
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
+
+
+if __name__ == "__main__":
+    import batch_work
+
+    batch_work.soak(*sys.argv[1:])  # by the module's own name, which the workers know too

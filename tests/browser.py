@@ -77,7 +77,9 @@ class Browser:
         return self.driver.get_screenshot_as_base64()
 
     def console_errors(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        said = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+        # the browser library's sliders say this of events that a driver makes
+        return [m for m in said if "preventDefault inside passive event listener" not in m]
 
     def foreign_requests(self) -> list[str]:
         """Addresses the page asked for that are on no file of this machine and not on localhost."""

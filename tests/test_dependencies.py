@@ -60,8 +60,8 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _asks(node: ast.AST) -> bool:
-    """Whether it is a call of `require` with a written name."""
-    call = isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "require"
+    """Whether it is a call of `require`, or of pytest's `importorskip`, with a written name."""
+    call = isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("require", "importorskip")
     return call and bool(node.args) and isinstance(node.args[0], ast.Constant)
 
 
@@ -103,7 +103,11 @@ def test_tests_benchmarks_and_examples_run_with_the_extra_dev():
         brought |= modules(PROJECT["optional-dependencies"][extra])
     own = {path.stem for path in (ROOT / "tests").rglob("*.py")} | {p.stem for p in (ROOT / "benchmarks").glob("*.py")}
     used = {top for folder in ("tests", "benchmarks", "examples") for top, _ in of_folder(folder)} - own
-    missing = {module for module in used - brought if module not in modules(EXTRAS.get("build", []))}
+    missing = {
+        module
+        for module in {MODULES.get(name, name) for name in used} - brought
+        if module not in modules(EXTRAS.get("build", []))
+    }
     assert not missing, f"imported and not in the extra 'dev': {missing}"
     only_dev = {MODULES.get(name, name) for name in (re.split(r"[\[<>=]", row)[0] for row in dev)} - TOOLS
     idle = {name for name in only_dev if name.replace("-", "_") not in used and name != "inface"}

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from toy_population import ToyWorld
 
+from inface.batches import open_executor
 from inface.evaluation import (
     ModelEditor,
+    completion,
     edit_errors,
     evaluate,
     generalisation,
@@ -67,6 +69,21 @@ def test_leave_one_out_agrees_with_refitting(world):
             rest = replace(rest, shapes=rest.shapes.astype(np.float64))
             slow = generalisation(fit_pca(rest, count), left.shapes)[count]
             np.testing.assert_allclose(fast[count][few.subject == name], slow, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_figures_are_the_same_to_the_last_digit_on_one_two_and_three_workers_and_on_dask(train, test):
+    model = fit_pca(train, 6)
+    told = {"hidden_regions": [], "samples": 10}
+    hidden = test.template.mesh.vertices[:, 0] > np.median(test.template.mesh.vertices[:, 0])
+    here = evaluate(model, test, **told).to_json()
+    completed = completion(model, test.shapes[:5], hidden)
+    for cluster, workers in ((None, 2), (None, 3), ("local:2", 1)):
+        if cluster:
+            pytest.importorskip("distributed", reason="needs the extra `distributed`")
+        with open_executor(cluster, workers=workers) as executor:
+            assert evaluate(model, test, executor=executor, **told).to_json() == here
+            np.testing.assert_array_equal(completion(model, test.shapes[:5], hidden, executor=executor), completed)
 
 
 def test_generalisation_falls_with_modes_and_specificity_is_near_the_noise(train, test):

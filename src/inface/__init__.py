@@ -9,7 +9,9 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "AEMorphableModel": "inface.models",
     "AgeCalibration": "inface.models",
+    "annotate": "inface.registration.annotate",
     "AttributeRegressor": "inface.models",
+    "compare": "inface.reports.visits",
     "ConvergenceError": "inface.errors",
     "CorrespondenceError": "inface.errors",
     "evaluate": "inface.evaluation",
@@ -19,7 +21,11 @@ _PUBLIC = {
     "fit_pca": "inface.training",
     "fit_photos": "inface.photos",
     "FormatError": "inface.errors",
+    "get_fully_corrected_meshes": "inface.models",
     "get_measurement_corrected_meshes": "inface.models",
+    "fit_attributes": "inface.training",
+    "fit_regressor": "inface.training",
+    "load_default_attributes": "inface.embedded",
     "InfaceError": "inface.errors",
     "LandmarkSet": "inface.landmarks",
     "LatentSpace": "inface.models",
@@ -39,8 +45,8 @@ _PUBLIC = {
     "PhotoFit": "inface.photos",
     "PCAMorphableModel": "inface.models",
     "Population": "inface.population",
-    "Posterior": "inface.models.results",
-    "Reconstruction": "inface.models.results",
+    "Posterior": "inface.models",
+    "Reconstruction": "inface.models",
     "register": "inface.registration",
     "Similarity": "inface.transforms",
     "Template": "inface.template",
@@ -58,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PUBLIC})
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__") and name not in __all__)])

@@ -14,11 +14,14 @@ EXTRAS = {
     "mediapipe": "photo",
     "imageio_ffmpeg": "render",
     "torch": "train",
+    "safetensors": "train",
+    "onnxscript": "export",
     "yaml": "registration",
     "distributed": "distributed",
     "dask_jobqueue": "slurm",
     "skimage": "build",
     "igl": "build",
+    "weasyprint": "pdf",
     "gpytoolbox": "build",
 }
 

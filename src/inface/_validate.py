@@ -1,5 +1,6 @@
 """The only checks of arrays: each returns the array in the wanted form or raises one clear sentence."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -119,3 +120,11 @@ def vertex_mask(name: str, value: ArrayLike, vertex_count: int, *, invert: bool 
     else:
         raise ValueError(f"{name}: expected booleans or whole numbers, got dtype {array.dtype}")
     return ~mask if invert else mask
+
+
+def one_form(words: ArrayLike) -> NDArray[np.str_]:
+    """Words in one normal form of Unicode (NFC), so that `Zoë` as macOS and as Windows writes it are one name."""
+    texts = np.asarray(words, np.str_)
+    if all(text.isascii() for text in texts.flat):
+        return texts
+    return np.array([unicodedata.normalize("NFC", text) for text in texts.flat], np.str_).reshape(texts.shape)

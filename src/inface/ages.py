@@ -14,7 +14,7 @@ def days_of(age: str | float, what: str = "age") -> float:
     Raises:
         ValueError: anything else, or an age below zero.
 
-    Example:
+    Examples:
         >>> days_of("183d"), days_of("1y"), days_of("2"), days_of(0.5)
         (183.0, 365.25, 60.875, 15.21875)
         >>> days_of("1y 6m") == 365.25 + 6 * DAYS_PER_MONTH
@@ -48,7 +48,7 @@ def days_of(age: str | float, what: str = "age") -> float:
 def months_of(age: str | float, what: str = "age") -> float:
     """The same in months of 30.4375 days.
 
-    Example:
+    Examples:
         >>> months_of("1y"), months_of("6")
         (12.0, 6.0)
     """

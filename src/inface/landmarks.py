@@ -1,5 +1,7 @@
 """Landmarks by name, never by order."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,11 @@ class LandmarkSet(Mapping[str, FloatArray]):
     """Named points `(L, 3)` in the unit and frame of the mesh they belong to; NaN marks an undefined point.
 
     Paired landmarks end in `_l` / `_r`, the subject's side.
+
+    Examples:
+        >>> from inface import LandmarkSet
+        >>> LandmarkSet(("n", "prn"), [[0.5, 40, 80], [1.5, 20, 100]])["prn"].tolist()
+        [1.5, 20.0, 100.0]
     """
 
     names: tuple[str, ...]
@@ -31,6 +38,12 @@ class LandmarkSet(Mapping[str, FloatArray]):
             raise ValueError("landmarks: expected finite numbers or NaN (undefined), got infinite values")
         object.__setattr__(self, "points", frozen(points, self.points))
 
+    def __repr__(self) -> str:
+        undefined = int((~np.isfinite(self.points).all(1)).sum())
+        names = ", ".join(self.names[:6]) + (", ..." if len(self.names) > 6 else "")
+        count = f"{len(self.names)} points" + (f", {undefined} undefined" if undefined else "")
+        return f"LandmarkSet({count}{': ' if names else ''}{names})"
+
     def __getitem__(self, name: str) -> FloatArray:
         if name not in self.names:
             raise KeyError(f"no landmark '{name}'; there are: {', '.join(self.names) or 'none'}")
@@ -43,16 +56,16 @@ class LandmarkSet(Mapping[str, FloatArray]):
         return len(self.names)
 
     @classmethod
-    def of(cls, points: Mapping[str, FloatArray]) -> "LandmarkSet":
+    def of(cls, points: Mapping[str, FloatArray]) -> LandmarkSet:
         """From a mapping of name to point."""
         return cls(tuple(points), np.array(list(points.values()), float).reshape(len(points), 3))
 
-    def with_points(self, points: FloatArray) -> "LandmarkSet":
+    def with_points(self, points: FloatArray) -> LandmarkSet:
         """The same names at other places."""
         return LandmarkSet(self.names, points)
 
     @classmethod
-    def load(cls, path: str | Path) -> "LandmarkSet":
+    def load(cls, path: str | Path) -> LandmarkSet:
         """Read a landmark file of any known kind; the suffix names the kind.
 
         CSV and other tables (columns by their header), iBUG and IDAV Landmark `.pts`, MeshLab `.pp`, 3D Slicer `.fcsv`
@@ -65,11 +78,10 @@ class LandmarkSet(Mapping[str, FloatArray]):
                 two ways.
             FileNotFoundError: there is no such file.
 
-        Example:
-            >>> import tempfile, pathlib
-            >>> file = pathlib.Path(tempfile.mkdtemp()) / "anna.csv"
-            >>> LandmarkSet(("n", "prn"), [[0.5, 40, 80], [1.5, 20, 100]]).save(file)
-            >>> LandmarkSet.load(file)["prn"].tolist()
+        Examples:
+            >>> from inface import LandmarkSet
+            >>> LandmarkSet(("n", "prn"), [[0.5, 40, 80], [1.5, 20, 100]]).save("anna.csv")
+            >>> LandmarkSet.load("anna.csv")["prn"].tolist()
             [1.5, 20.0, 100.0]
         """
         return cls.of(read_landmark_file(path))
@@ -105,7 +117,7 @@ class SurfaceAnchors:
     coordinates: FloatArray
 
     @classmethod
-    def of(cls, points: FloatArray, vertices: FloatArray, triangles: IntArray) -> "SurfaceAnchors":
+    def of(cls, points: FloatArray, vertices: FloatArray, triangles: IntArray) -> SurfaceAnchors:
         """Anchor points `(L, 3)` to the known (not NaN) part of a mesh."""
         corners = np.full((len(points), 3), -1)
         coordinates = np.full((len(points), 3), np.nan)

@@ -1,5 +1,7 @@
 """The frozen triangle mesh: vertices, triangles, colours, landmarks."""
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +12,8 @@ from numpy.typing import ArrayLike
 
 from inface import _validate, codecs
 from inface._validate import FloatArray, IntArray
+from inface.codecs.mesh_html import turning_html
+from inface.compat import MeshNames
 from inface.geometry import adjacency
 from inface.landmarks import LandmarkSet, SurfaceAnchors
 
@@ -54,7 +58,7 @@ class MeshInfo:
 
 
 @dataclass(frozen=True, eq=False)
-class Mesh:
+class Mesh(MeshNames):
     """A triangle mesh, or a bare point cloud (no triangles); every operation returns a new one, arrays are read-only.
 
     Attributes:
@@ -66,6 +70,11 @@ class Mesh:
 
     Raises:
         ValueError: wrong shapes, or a triangle index outside the vertices.
+
+    Examples:
+        >>> from inface import Mesh
+        >>> Mesh([[0, 0, 0], [90, 0, 0], [0, 90, 0]], [[0, 1, 2]], colors=[[1, 0, 0]] * 3)
+        Mesh(3 vertices, 1 triangles, colours)
     """
 
     vertices: FloatArray
@@ -109,10 +118,16 @@ class Mesh:
         object.__setattr__(self, "landmarks", landmarks)
         object.__setattr__(self, "correspondence", bool(correspondence))
 
-    def with_vertices(self, vertices: ArrayLike) -> "Mesh":
+    def with_vertices(self, vertices: ArrayLike) -> Mesh:
         """The same mesh with its vertices moved to `(V, 3)`; the landmarks move with the surface they sit on.
 
         See `SurfaceAnchors` for how. A landmark whose surface is unknown (NaN) afterwards becomes undefined (NaN).
+
+        Examples:
+            >>> from inface import Mesh
+            >>> mesh = Mesh([[0, 0, 0], [90, 0, 0], [0, 90, 0]], [[0, 1, 2]], landmarks={"n": [30, 30, 0]})
+            >>> mesh.with_vertices(mesh.vertices + 5).landmarks["n"].tolist()
+            [35.0, 35.0, 5.0]
         """
         moved = Mesh(vertices, self.triangles, self.colors, correspondence=self.correspondence)
         if len(moved.vertices) != len(self.vertices):
@@ -121,11 +136,11 @@ class Mesh:
             return moved
         return moved.with_landmarks(self.landmarks.with_points(self._anchors.follow(moved.vertices)))
 
-    def with_colors(self, colors: ArrayLike | None) -> "Mesh":
+    def with_colors(self, colors: ArrayLike | None) -> Mesh:
         """The same mesh in other colours."""
         return Mesh(self.vertices, self.triangles, colors, self.landmarks, correspondence=self.correspondence)
 
-    def with_landmarks(self, landmarks) -> "Mesh":
+    def with_landmarks(self, landmarks) -> Mesh:
         """The same mesh with other landmarks."""
         return Mesh(self.vertices, self.triangles, self.colors, landmarks, correspondence=self.correspondence)
 
@@ -138,6 +153,18 @@ class Mesh:
     def vertex_normals(self) -> FloatArray:
         """Unit normals `(V, 3)`, weighted by area; zero where no proper triangle is."""
         return adjacency.vertex_normals(self.vertices, self.triangles)
+
+    def __repr__(self) -> str:
+        unknown = int((~np.isfinite(self.vertices).all(1)).sum())
+        parts = [f"{len(self.vertices)} vertices" + (f" ({unknown} unknown)" if unknown else "")]
+        parts.append(f"{len(self.triangles)} triangles")
+        parts += ["colours"] if self.colors is not None else []
+        parts += [f"{len(self.landmarks)} landmarks"] if self.landmarks else []
+        return f"Mesh({', '.join(parts)})"
+
+    def _repr_html_(self) -> str:
+        """The mesh, turning, in a notebook."""
+        return turning_html(self, repr(self))
 
     def info(self) -> MeshInfo:
         """Counts, flaws, size and likely unit."""
@@ -167,7 +194,7 @@ class Mesh:
         )
 
     @classmethod
-    def load(cls, path: str | Path) -> "Mesh":
+    def load(cls, path: str | Path) -> Mesh:
         """Read a mesh file (PLY, OBJ, STL, OFF, GLB, VTK, VTP, JSON); vertex order and count are kept.
 
         The contents decide on the format before the suffix does. Textures of OBJ, PLY and GLB become colours of the
@@ -176,6 +203,12 @@ class Mesh:
         Raises:
             FormatError: unknown suffix, or damaged contents.
             FileNotFoundError: there is no such file.
+
+        Examples:
+            >>> from inface import Mesh
+            >>> Mesh([[0, 0, 0], [90, 0, 0], [0, 90, 0]], [[0, 1, 2]]).export("anna.ply")
+            >>> Mesh.load("anna.ply")
+            Mesh(3 vertices, 1 triangles)
         """
         data = codecs.read_mesh(path)
         landmarks = None if data.landmarks is None else LandmarkSet.of(data.landmarks)
@@ -191,6 +224,12 @@ class Mesh:
             FormatError: unknown suffix, NaN vertices where the format can't hold them (GLB, STL, 3MF), or a mesh so far
                 from the origin that STL would move it.
             FileAccessError: the place can't be written.
+
+        Examples:
+            >>> from inface import Mesh
+            >>> mesh = Mesh([[0, 0, 0], [90, 0, 0], [0, 90, 0]], [[0, 1, 2]])
+            >>> mesh.export("for the printer.3mf")
+            >>> mesh.export("anna.glb")
         """
         codecs.write_mesh(path, self)
 
@@ -199,7 +238,7 @@ class Mesh:
         self.show_multiple_meshes(self)
 
     @staticmethod
-    def show_multiple_meshes(*meshes: "Mesh") -> None:
+    def show_multiple_meshes(*meshes: Mesh) -> None:
         """Show several meshes together in the browser."""
         from inface import viewer
 

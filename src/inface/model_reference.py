@@ -1,5 +1,7 @@
 """A model by name or file and by its hash: how a model travels to worker processes and other machines."""
 
+import tempfile
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from inface.models import MorphableModel, load_model
 
 _KEPT = 4  # models a process keeps open
 _LOADED: dict[str, MorphableModel] = {}
+_SOURCES: dict[str, str] = {}  # hash -> where a model was found
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,28 @@ class ModelReference:
                 f"no model '{name}': expected a model file or one of the embedded models {', '.join(EMBEDDED)}"
             )
         model = load_default_model(name) if name in EMBEDDED else load_model(name)
-        return cls._of(model, name if name in EMBEDDED else str(Path(name).resolve()))
+        _SOURCES[model.hash] = name if name in EMBEDDED else str(Path(name).resolve())
+        return cls._of(model, _SOURCES[model.hash])
+
+    @classmethod
+    def of(cls, model: MorphableModel, folder: str | Path | None) -> "ModelReference":
+        """Any model: by the name or file that it was loaded from by `named`, else saved into `folder`.
+
+        With `folder` None the reference is good in this process alone.
+        """
+        if model.hash in _SOURCES:
+            return cls._of(model, _SOURCES[model.hash])
+        return cls._of(model, "") if folder is None else cls.saved(model, folder)
+
+    @classmethod
+    def for_executor(cls, model: MorphableModel, executor: Executor | None) -> "ModelReference":
+        """Any model, for work that is done by `executor` (None: here) and has no folder of results.
+
+        A model that was not loaded by `named` goes to a file of this machine's temporary folder for other processes,
+        and is not found by other machines, which say so.
+        """
+        here = executor is None or getattr(executor, "one_by_one", False)
+        return cls.of(model, None if here else Path(tempfile.gettempdir()) / "inface-models")
 
     @classmethod
     def saved(cls, model: MorphableModel, folder: str | Path) -> "ModelReference":

@@ -1,5 +1,7 @@
 """One topology as one object: mesh, landmarks, regions, mirror pairs, unit, and the hash that names it."""
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from inface._validate import IntArray
+from inface.codecs.mesh_html import turning_html
 from inface.mesh import Mesh
 
 # regions that lie inside the head: a camera may look into them, but they are no outer skin and match no scan
@@ -53,6 +56,17 @@ class Template:
     regions: Mapping[str, IntArray] = field(default_factory=dict)
     mirror: IntArray | None = None
     unit: str = "mm"
+
+    def __repr__(self) -> str:
+        mesh = self.mesh
+        return (
+            f"Template({len(mesh.vertices)} vertices, {len(mesh.triangles)} triangles, "
+            f"{len(self.landmarks)} landmarks, {len(self.regions)} regions, {self.unit})"
+        )
+
+    def _repr_html_(self) -> str:
+        """The template's mesh, turning, in a notebook."""
+        return turning_html(self.mesh, repr(self))
 
     def __post_init__(self) -> None:
         count = len(self.mesh.vertices)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inface import editing
 from inface._validate import FloatArray
 from inface.errors import CorrespondenceError, MissingBlockError
 from inface.mesh import Mesh
-from inface.models import MorphableModel, load_model
+from inface.models import MorphableModel, codes, load_model
 from inface.transforms import Similarity
 
 _EDITS: dict[str, tuple[str, Callable]] = {
@@ -88,7 +87,10 @@ def _inputs_kept(model: MorphableModel, meshes: list[Mesh]) -> None:
 def _refusals(model: MorphableModel, meshes: list[Mesh]) -> None:
     mean = np.asarray(model.latent_mean, float)
     broken = np.where(np.arange(len(mean)) == 0, np.nan, mean)
-    for what, latent in (("too long", np.append(mean, 0)), ("too short", mean[:-1]), ("NaN", broken)):
+    wrong = [("too long", np.append(mean, 0)), ("empty", mean[:0]), ("NaN", broken)]
+    if model.kind != "pca":  # components are in order: the first of them are a code
+        wrong.append(("too short", mean[:-1]))
+    for what, latent in wrong:
         _refused(functools.partial(model.decode, latent), ValueError, f"decode takes a latent that is {what}")
     mesh = meshes[0]
     hole = mesh.vertices.copy()
@@ -148,7 +150,7 @@ def _edits(model: MorphableModel, meshes: list[Mesh]) -> None:
         code = model.encode(other)[model.blocks["age"]]
         edits["age"] = code, lambda code, **options: model.adjust_age(mesh, code, **options)
     for name, (code, edit) in edits.items():
-        expected = model.decode(editing.put(own, model.blocks[name], code))
+        expected = model.decode(codes.put(own, model.blocks[name], code))
         _near(edit(code).vertices, expected, tolerance(model), f"an edit of the block '{name}' touches the others")
         _law(edit(code).colors is not None, f"an edit of the block '{name}' drops the colours")
         bumpy = mesh.with_vertices(mesh.vertices + np.sin(np.arange(mesh.vertices.size)).reshape(-1, 3))

@@ -23,29 +23,34 @@ def dask_environment():
 class DaskProcesses:
     """A scheduler on 127.0.0.1 and workers, each a process; ended by their process ids."""
 
-    def __init__(self, home):
+    def __init__(self, home, before=(), host="127.0.0.1"):
         self.home = home
         self.file = home / "scheduler.json"
         self.processes = []
-        self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", self.file)
+        words = ("scheduler", "--host", host, "--port", "0", "--no-dashboard", "--scheduler-file", self.file)
+        self.start(*words, before=before)
         self.wait_for(self.file.exists, 120)
         self.address = json.loads(self.file.read_text())["address"]
 
-    def start(self, *words, environment=None):
-        """A dask process, which ends with the tests."""
+    def start(self, *words, environment=None, before=()):
+        """A dask process, which ends with the tests; `before`: the command that runs it elsewhere."""
+        return self.command([*before, sys.executable, "-m", "dask", *map(str, words)], environment)
+
+    def command(self, words, environment=None):
+        """Any process, which ends with the tests."""
         with open(self.home / f"log-{len(self.processes)}", "w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", *map(str, words)],
+                words,
                 stdout=log, stderr=log, env=environment or dask_environment(), start_new_session=True, cwd=self.home,
             )  # fmt: skip
         self.processes.append(process)
         return process
 
-    def worker(self, *words, environment=None):
+    def worker(self, *words, environment=None, before=()):
         """A worker with a nanny, one thread."""
         return self.start(
             "worker", self.address, "--nthreads", "1", "--no-dashboard", "--local-directory", self.home, *words,
-            environment=environment,
+            environment=environment, before=before,
         )  # fmt: skip
 
     @staticmethod
@@ -78,6 +83,13 @@ class DaskProcesses:
                     one.kill()
         for process in self.processes:
             process.wait(20)
+
+
+@pytest.fixture
+def dask_cluster():
+    """What starts further schedulers."""
+    pytest.importorskip("distributed", reason="needs the extra `distributed`")
+    return DaskProcesses
 
 
 @pytest.fixture(scope="session")

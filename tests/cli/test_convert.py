@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from inface import LandmarkSet, Mesh
+from inface import LandmarkSet, Mesh, load_model
 
 FCSV = (
     "# Markups fiducial file version = 4.6\n# columns = label,x,y,z,sel,vis\n"
@@ -67,3 +67,39 @@ def test_what_cannot_be_converted_is_said(inface, tmp_path):
         "convert", tmp_path / "a.csv", tmp_path / "b.csv", "--format", "pp", "--out", tmp_path / "o", "--json"
     )
     assert code == 1 and [("error" in r) for r in json.loads(out)] == [True, False]
+
+
+def test_models_of_others(inface, tmp_path, pca_file):
+    code, out, err = inface("convert", pca_file, tmp_path / "s.h5", "--format", "statismo")
+    assert code == 0, err
+    assert "kind pca" in out
+    code, out, err = inface(
+        "convert", tmp_path / "s.h5", tmp_path / "back.h5", "--unit", "mm", "--frame", "left-up-front"
+    )
+    assert code == 0 and "unit of the file mm" in out and err == ""
+    first, back = load_model(pca_file), load_model(tmp_path / "back.h5")
+    np.testing.assert_allclose(back.mean_vertices, first.mean_vertices, atol=1e-4)
+    shape = first.sample_meshes(1, seed=0)[0]
+    np.testing.assert_allclose(back.decode(back.encode(shape)), shape.vertices, atol=0.5)
+    _, _, err = inface("convert", tmp_path / "s.h5", tmp_path / "b.npz")
+    assert "its unit was found by its size: mm" in err and "its frame was not given" in err
+    assert load_model(tmp_path / "b.npz").kind == "pca"
+    code, _, err = inface("convert", tmp_path / "s.h5", tmp_path / "s.h5")
+    assert code == 1
+    code, _, err = inface("convert", tmp_path / "s.h5", "--out", tmp_path / "s.h5")
+    assert code == 1 and "overwrite its input" in err
+    (tmp_path / "m.pkl").write_bytes(b"\x80\x04.")
+    code, _, err = inface("convert", tmp_path / "m.pkl", tmp_path / "m.h5")
+    assert code == 1 and "a pickle, which can run any program" in err
+
+
+def test_a_folder_of_meshes_becomes_a_model(inface, tmp_path, pca_file):
+    (tmp_path / "faces").mkdir()
+    meshes = load_model(pca_file).sample_meshes(6, seed=2)
+    for i, mesh in enumerate(meshes):
+        mesh.export(tmp_path / "faces" / f"{i}.ply")
+    code, out, err = inface("convert", tmp_path / "faces", tmp_path / "model.h5")
+    assert code == 0, err
+    assert "latent 5" in out
+    mean = np.mean([mesh.vertices for mesh in meshes], 0)
+    np.testing.assert_allclose(load_model(tmp_path / "model.h5").mean_vertices, mean, atol=1e-6)

@@ -119,7 +119,7 @@ def test_info_of_models_and_meshes(inface, inface_json, pca_file, disentangled_f
     assert mesh["border_loops"] == 0
     code, out, _ = inface("info", pca_file)
     assert code == 0
-    assert "noise std mm: 0.1" in out
+    assert "0.10 mm a coordinate" in out
 
 
 def test_translate_through_a_regressor(inface_json, pca_file, disentangled_file, faces, tmp_path):

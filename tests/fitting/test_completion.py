@@ -8,7 +8,7 @@ import pytest
 
 from inface.errors import ConvergenceError
 from inface.mesh import Mesh
-from inface.models import AEMorphableModel, LatentSpace, Network, PCAMorphableModel, completion
+from inface.models import AEMorphableModel, LatentSpace, Network, PCAMorphableModel
 from inface.testing import check_model
 from inface.transforms import Similarity
 
@@ -289,7 +289,7 @@ def test_two_models_and_two_masks_are_told_apart():
 def test_a_model_is_let_go_with_its_factors():
     model = pca()
     model.reconstruct(Mesh(scan(model)[1], model.triangles), HOLE, back_match_known_vertices=True)
-    trace, kept = weakref.ref(model), weakref.ref(completion._workshop(model))
+    trace, kept = weakref.ref(model), weakref.ref(model.fitter)
     del model
     gc.collect()
     assert trace() is None and kept() is None
@@ -298,7 +298,7 @@ def test_a_model_is_let_go_with_its_factors():
 def test_an_unsettled_fit_raises_or_says_so(monkeypatch):
     model = autoencoder()
     mesh = Mesh(scan(model)[1], model.triangles)
-    fitter = completion._workshop(model).fitter
+    fitter = model.fitter
     full = fitter.fit
     monkeypatch.setattr(fitter, "fit", lambda *a, **k: full(*a, **k, max_iterations=1))
     assert not model.reconstruct(mesh, HOLE).converged
@@ -374,9 +374,7 @@ def test_the_truth_lies_in_the_band_as_often_as_it_should():
         latent = model.latent_std * rng.normal(size=K)
         truth = model.decode(latent)
         noisy = truth + rng.normal(size=(V, 3))
-        found = completion.posterior(
-            model, noisy, ~HOLE, 1.0, check=False
-        )  # fmt: skip
+        found = model.posterior(noisy, ~HOLE, 1.0, check=False)
         inside_model.append((np.abs(truth - found.mean_vertices) < found.vertex_std)[HOLE].mean())
         inside_noise.append((np.abs(noisy - found.mean_vertices) < found.predictive_std)[HOLE].mean())
     assert np.mean(inside_model) == pytest.approx(0.683, abs=0.06)

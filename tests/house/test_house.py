@@ -156,6 +156,9 @@ def test_kinds_of_models_are_told_apart_in_one_module():
     assert not [p for p, t in sources().items() if "WeakKeyDictionary" in t]
 
 
+# a posterior is made by `model.posterior`, nobody else calls its constructor;
+# the weights of the losses stand in a record of their own, `LossWeights`, which `Settings` holds
+CHANGED_ON_PURPOSE = {"inface.training.Settings", "inface.Posterior"}
 CALLS = json.loads(FILE.read_text())
 
 
@@ -164,7 +167,7 @@ def now():
     return public_calls()
 
 
-@pytest.mark.parametrize("name", sorted(CALLS))
+@pytest.mark.parametrize("name", sorted(set(CALLS) - CHANGED_ON_PURPOSE))
 def test_a_public_call_keeps_its_names_and_positions(name, now):
     before, after = CALLS[name], now.get(name)
     assert after is not None, f"{name} is gone"
@@ -186,7 +189,8 @@ def test_a_public_call_keeps_its_names_and_positions(name, now):
 def test_contributing_draws_the_house_as_it_is():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     table = text[text.index("## Where things live") : text.index("## House rules")]
-    told = set(re.findall(r"`([a-z_]+)(?:/|\.py)`", table))
+    first_cells = "".join(re.findall(r"^\|([^|]*)\|", table, re.M))
+    told = set(re.findall(r"`([a-z_]+)(?:/|\.py)`", first_cells))
     there = {room_of(p) for p in sources()} - {"__init__", "__main__"}
     there |= {p.name for p in SOURCE.iterdir() if p.is_dir() and p.name not in ("__pycache__",)}
     assert told >= there, f"not in the table: {sorted(there - told)}"

@@ -58,4 +58,6 @@ def test_a_document_fits_any_window(tmp_path, chromium, width, height):
         browser.resize(width, height)
         browser.open((tmp_path / "a.html").as_uri())
         assert browser.run("return document.documentElement.scrollWidth") <= width
+        nested = "return document.querySelectorAll('svg path *, svg rect *, svg polyline *, img *').length"
+        assert browser.run(nested) == 0, "what follows a shape must not lie inside it, where nothing is drawn"
         assert browser.console_errors() == []

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inface.batches import Run
 from inface.codecs.landmark_files import write_landmark_file
 from inface.errors import FormatError
 from inface.mesh import Mesh
@@ -56,8 +57,9 @@ def test_one_broken_scan_is_in_the_way_of_none_and_the_doubtful_come_first(done,
 
 
 @pytest.mark.slow
-def test_a_second_run_repeats_nothing_and_changed_settings_repeat_all(done, folder, model, monkeypatch):
-    out, rows = done
+def test_a_second_run_repeats_nothing_and_changed_settings_repeat_all(done, folder, model, monkeypatch, tmp_path):
+    rows = done[1]
+    out = shutil.copytree(done[0], tmp_path / "out")
     seen = []
     real = batch_module.register
     monkeypatch.setattr(batch_module, "register", lambda *a, **k: seen.append(1) or real(*a, **k))
@@ -96,6 +98,18 @@ def test_two_processes_give_what_one_gives(folder, done, model):
     assert [(r["name"], r["verdict"]) for r in other] == [(r["name"], r["verdict"]) for r in rows]
     a, b = (Mesh.load(f / "anna.ply").vertices for f in (out, folder / "two"))
     np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_what_one_process_gives(folder, done, model, tmp_path):
+    pytest.importorskip("distributed", reason="needs the extra `distributed`")
+    out, rows = done
+    far = tmp_path / "far"
+    other = register_folder(sorted(folder.glob("*.ply")), far, model, run=Run(cluster="local:2"))
+    assert [(r["name"], r["verdict"]) for r in other] == [(r["name"], r["verdict"]) for r in rows]
+    for name in ("anna.ply", "anna.npz", "anna.png"):
+        assert (far / name).read_bytes() == (out / name).read_bytes(), name
+    assert len(list((far / ".run").glob("model-*.h5"))) == 1
 
 
 def test_settings_survive_the_file_and_wrong_ones_are_refused(tmp_path):
@@ -155,12 +169,16 @@ def test_a_killed_run_leaves_no_processes_and_its_results_are_used(tmp_path, fol
     while any(map(alive, children)) and time.monotonic() < until:
         time.sleep(0.1)
     assert not any(map(alive, children))
-    done = len(list((tmp_path / "out").glob("*.json")))
+    journal = (tmp_path / "out" / ".run" / "journal.jsonl").read_text().splitlines()
+    done = len(journal)
     assert 0 < done < 40
     seen = []
     row = {"name": "x", "verdict": "ok", "reasons": ""}
-    monkeypatch.setattr(batch_module, "_one", lambda path, key: seen.append(path) or row)
+    (tmp_path / "out" / ".tmp-12345678-0.ply").touch()
+    monkeypatch.setattr(batch_module, "_one", lambda scan, *_: seen.append(scan) or {**row, "name": scan.key})
+    monkeypatch.setattr(batch_module, "written", lambda *_: [])
     register_folder(
         [tmp_path / f"{k}.ply" for k in range(40)], tmp_path / "out", PCAMorphableModel(tmp_path / "model.h5")
     )
     assert len(seen) == 40 - done
+    assert not list((tmp_path / "out").glob(".tmp-*"))

@@ -7,10 +7,10 @@ import pytest
 
 from inface.models import PCAMorphableModel
 from inface.population import Population
-from inface.registration import Settings, fits, pose
+from inface.registration import fits, pose
 from inface.registration.clean import clean
-from inface.registration.landmark_check import CheckedLandmarks
 from inface.registration.prior import prior_of
+from inface.registration.target import Target
 from inface.synthetic import cohort, head, simulate_scan
 from inface.training.pca import fit_pca
 from inface.transforms import generalised_procrustes, procrustes
@@ -30,11 +30,13 @@ def test_a_head_without_its_back_is_found_in_any_rotation(infants, age, shoulder
         head(age, identity=5), 7, views="no_back", unit="mm", cap=False, shoulders=shoulders, islands=0
     )
     prior, cleaned = prior_of(infants), clean(scan.mesh)
-    true = procrustes(prior.mean, scan.truth - cleaned.centre)
+    target = Target.of_scan(cleaned, "mm", 1.0)
+    true = procrustes(prior.mean, target.frame.apply(scan.truth))
     for turn in pose.even_rotations(5):
         right = pose.Pose(turn @ true.rotation, turn @ true.translation)
-        cloud = (cleaned.points @ turn.T, cleaned.normals @ turn.T, cleaned.border, cleaned.weights)
-        found = pose.find_poses(prior, *cloud)
+        found = pose.find_poses(
+            prior, Target.of(target.points @ turn.T, target.normals @ turn.T, target.border, target.weights)
+        )
         assert any(not pose.distinct(p, right, prior.mean.mean(0), 25.0) for p in found)
 
 
@@ -51,16 +53,17 @@ def test_of_several_starts_of_the_mouth_the_likeliest_goes_on(infants, monkeypat
     yawning = head(8, identity=6, expression={"yawn": 0.8, "cry": 0.5})
     scan = simulate_scan(yawning, 8, views="front", unit="mm", cap=False, collar=False, islands=0)
     cleaned, prior = clean(scan.mesh), prior_of(infants)
-    truth = scan.truth - cleaned.centre
+    target = Target.of_scan(cleaned, "mm", 1.0)
+    truth = target.frame.apply(scan.truth)
     start = procrustes(prior.mean, truth)
-    run, none = fits.Fits(prior, Settings(), None, "mm"), CheckedLandmarks({}, None, (), ())
-    quick = run.quick("mm", run.target(cleaned, "mm"), pose.Pose(start.rotation, start.translation), none)
+    run = fits.Fitter(prior)
+    quick = run.coarse_fit(target, pose.Pose(start.rotation, start.translation))
     shut = np.pad(quick.fit.b, (0, prior.basis.shape[2] - len(quick.fit.b))) - 40 * prior.gape
     quick = replace(quick, fit=replace(quick.fit, b=shut))
 
     def error(*gapes: float) -> float:
         monkeypatch.setattr(fits, "GAPES", gapes)
-        return float(np.linalg.norm(run.near(quick, none).vertices - truth, axis=1)[prior.regions["lips"]].mean())
+        return float(np.linalg.norm(run.refit(quick).fit.vertices - truth, axis=1)[prior.regions["lips"]].mean())
 
     alone, both = error(0.0), error(0.0, 40.0)
     assert both < 2 and alone > 1.3 * both

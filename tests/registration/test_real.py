@@ -37,7 +37,7 @@ def test_a_face_patch_is_found_in_a_raw_scan_without_landmarks(face, shared_data
     assert np.linalg.norm(told.mesh.vertices - free.mesh.vertices, axis=1).mean() < 0.9
     ids = list(face.template.landmarks.values())
     given, guessed = (np.linalg.norm(d.mesh.vertices[ids][17:] - places[17:], axis=1).mean() for d in (told, free))
-    assert given < 3.3 and guessed < 4.5
+    assert given < 3.6 and guessed < 4.5  # 3.2 when implausible shapes were let pass
     hit = SurfaceIndex(free.mesh.vertices, free.mesh.triangles).closest(scan.vertices)
     rim = prior_of(face).border[face.triangles[hit.triangle]].any(1)
     assert hit.distance[~rim & (hit.distance < 10)].mean() < 0.55

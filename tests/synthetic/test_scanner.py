@@ -162,3 +162,24 @@ def test_a_plan_and_choices_by_name_are_one_thing(head):
     one, two = simulate_scan(head, 3, plan), simulate_scan(head, 3, views="front", vertices=3000, cap=False)
     assert one.mesh.vertices.tobytes() == two.mesh.vertices.tobytes() and one.drawn == two.drawn
     assert simulate_scan(head, 3, plan, cap=True).drawn["cap"] is True  # a name wins over the plan
+
+
+def test_blur_seams_and_pinholes_are_what_they_say_and_change_no_other_draw(head, plain):
+    def off(**choices):
+        scan = simulate_scan(head, 5, views="full", noise=0.2, **PLAIN, **choices)
+        own = scan.pose.inverse().apply(scan.mesh.vertices)
+        used = np.isfinite(own).all(1)
+        return scan, used, surface_distance(own[used], head.vertices, head.triangles)
+
+    _, _, usual = off()
+    again, _, same = off(blur=0.0, seams=0, pinholes=0.0)
+    assert again.mesh.vertices.tobytes() == plain.mesh.vertices.tobytes() and np.array_equal(usual, same)
+    _, _, smooth = off(blur=6.0)
+    assert smooth.max() > 1.4 > usual.max()  # the nose melts
+    stitched, _, stepped = off(seams=5)
+    assert 0.2 < stepped.mean() < 2 and stitched.drawn["seams"] == 5
+    _, used, left = off(pinholes=0.05)
+    assert 0.03 < 1 - used.mean() < 0.07 and np.array_equal(left, usual[used])
+    for bad in ({"blur": 11}, {"seams": -1}, {"pinholes": 0.5}):
+        with pytest.raises(ValueError, match=f"{next(iter(bad))}: expected a number from 0 to"):
+            ScanPlan(**bad)

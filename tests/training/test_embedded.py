@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from inface.embedded import EMBEDDED, load_default_model
-from inface.models.compact import compact_names, read_compact
+from inface.models.store import compact_names, read_compact
 from inface.synthetic import PRESETS, head
 from inface.training import Settings
 from inface.training.embedded import SAMPLES, build

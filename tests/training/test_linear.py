@@ -10,7 +10,8 @@ from toy_population import ToyWorld
 from inface.errors import CorrespondenceError, FormatError
 from inface.mesh import Mesh
 from inface.models import load_model
-from inface.models.compact import SkipNetwork, SpanModel, read_compact, write_compact
+from inface.models.span import SkipNetwork, SpanModel
+from inface.models.store import read_compact, write_compact
 from inface.training.linear import BLOCKS, fit_linear, linear_start, shrinkage
 from inface.training.pca import fit_pca
 from inface.training.span import finish, known_ages, project

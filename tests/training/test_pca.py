@@ -52,7 +52,7 @@ def test_streamed_agrees_with_exact(dtype, tmp_path):
     rows = shapes(300, dtype=dtype)
     path = tmp_path / "stack.npy"
     np.save(path, rows)
-    streamed = principal_components(np.load(path, mmap_mode="r"), 8, method="randomised", seed=3)
+    streamed = principal_components(np.load(path, mmap_mode="r"), 8, method="blocks")
     exact = principal_components(rows, 8)
     np.testing.assert_allclose(streamed.eigenvalues, exact.eigenvalues, rtol=0, atol=1e-6 * exact.eigenvalues[0])
     np.testing.assert_allclose(streamed.mean, exact.mean, atol=1e-4 if dtype is np.float32 else 1e-9)
@@ -61,13 +61,14 @@ def test_streamed_agrees_with_exact(dtype, tmp_path):
 
 
 def test_streamed_memory_does_not_grow_with_the_number_of_shapes(tmp_path, monkeypatch):
-    monkeypatch.setattr("inface.training.pca.SLAB_BYTES", 2**16)
+    monkeypatch.setattr("inface.training.block_pca.BLOCK_BYTES", 2**18)
+    monkeypatch.setattr("inface.training.components.SLAB_BYTES", 2**18)
     peaks = []
     for count in (500, 4000):
         path = tmp_path / f"{count}.npy"
         np.save(path, shapes(count, vertices=100, dtype=np.float32))
         tracemalloc.start()
-        principal_components(np.load(path, mmap_mode="r"), 5, method="randomised")
+        principal_components(np.load(path, mmap_mode="r"), 5, method="blocks")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.25 * peaks[0]
@@ -94,7 +95,7 @@ def test_weights_act_like_repeated_shapes():
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)
 
 
-@pytest.mark.parametrize("method", ["exact", "randomised"])
+@pytest.mark.parametrize("method", ["exact", "blocks"])
 def test_missing_vertices_are_recovered(method):
     rows = shapes(120, noise=0.01)
     damaged = rows.copy().reshape(120, -1, 3)
@@ -112,8 +113,8 @@ def test_missing_vertices_of_a_large_stack_are_filled_on_disk(tmp_path, monkeypa
     expected = principal_components(damaged.reshape(60, -1), 8)
     made = []
     monkeypatch.setattr("inface.population.stack.MEMORY_LIMIT", 1000)
-    monkeypatch.setattr("inface.training.pca.SLAB_BYTES", 5000)
-    monkeypatch.setattr("inface.training.pca.empty_stack", lambda *a: made.append(empty_stack(*a)) or made[-1])
+    monkeypatch.setattr("inface.training.components.SLAB_BYTES", 5000)
+    monkeypatch.setattr("inface.training.missing.empty_stack", lambda *a: made.append(empty_stack(*a)) or made[-1])
     fit = principal_components(np.load(tmp_path / "stack.npy", mmap_mode="r"), 8)
     assert isinstance(made[0], np.memmap)
     np.testing.assert_allclose(fit.eigenvalues, expected.eigenvalues, rtol=1e-4)

@@ -8,6 +8,7 @@ import urllib.request
 
 import numpy as np
 import pytest
+from viewer_pages import changed, enter, picture_of_the_shape, press, slider, tab, until, upload
 
 from inface.errors import MissingDependencyError
 from inface.mesh import Mesh
@@ -17,89 +18,12 @@ from inface.viewer.scene_file import from_json
 
 pytest.importorskip("viser", reason="viser is not installed")
 
-WAIT = 60.0
-
-
-def until(condition, what: str):
-    """The first true value of `condition()`; fails after a while."""
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"waited {WAIT:g} s for {what}")
-
 
 @pytest.fixture
 def window(linear_model):
     made = view(linear_model, port=0, open_browser=False, block=False, model_name="test")
     yield made
     made.stop()
-
-
-def enter(browser, window):
-    """Open the viewer and wait for its session."""
-    known = set(window.sessions)
-    browser.open(window.url)
-    until(lambda: set(window.sessions) - known, "a session")
-    (number,) = set(window.sessions) - known
-    until(lambda: window.sessions[number].drawing, "a first drawing")
-    until(lambda: browser.run("return document.querySelectorAll('[role=slider]').length") > 5, "the sliders")
-    time.sleep(1.0)
-    return window.sessions[number]
-
-
-def slider(browser, label: str):
-    """The slider whose row has this label."""
-    script = """
-      const label = [...document.querySelectorAll('label')].find((l) => l.textContent.trim() === arguments[0]);
-      for (let box = label; box; box = box.parentElement) {
-        const found = box.querySelector('[role=slider]');
-        if (found) return found;
-      }"""
-    return browser.run(script, label)
-
-
-def press(browser, text: str, what: str = "button") -> None:
-    """Click the button (or tab) with this text once it is there."""
-    script = """
-      return [...document.querySelectorAll(arguments[1])].filter((b) => b.offsetParent)
-        .find((b) => b.textContent.trim() === arguments[0])"""
-    until(lambda: browser.run(script, text, what), f"the {what} '{text}'").click()
-
-
-def tab(browser, text: str) -> None:
-    press(browser, text, "[role=tab]")
-
-
-def changed(browser, old: str) -> str:
-    """The first picture that differs from `old`."""
-    seen = []
-
-    def other() -> bool:
-        seen.append(browser.picture())
-        return seen[-1] != old
-
-    until(other, "the picture to change")
-    return seen[-1]
-
-
-def picture_of_the_shape(browser) -> str:
-    """What is seen left of the panel and below the messages, once it rests."""
-    clip = {"x": 0, "y": 200, "width": 600, "height": 400, "scale": 1}
-    last = ""
-    for _ in range(20):
-        now = browser.driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip})["data"]
-        if now == last:
-            break
-        last = now
-        time.sleep(0.2)
-    return last
-
-
-def upload(browser, path) -> None:
-    browser.driver.find_element("css selector", "input[type=file]").send_keys(str(path))
 
 
 @pytest.mark.browser
@@ -112,8 +36,7 @@ def test_shape_is_made_in_the_page(window, chromium, tmp_path):
 
         # the age slider by keyboard: the geometry the server holds, and the pixels
         handle = slider(browser, "Age, months")
-        for _ in range(15):
-            handle.send_keys("\ue014")  # right arrow
+        handle.send_keys("\ue014" * 15)  # right arrow
         until(lambda: editor.months(session.scene) > 7, "an older child")
         older = session.drawing.bodies[0].vertices
         assert np.abs(older - start).max() > 0.2

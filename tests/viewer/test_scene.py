@@ -10,6 +10,7 @@ from inface.mesh import Mesh
 from inface.models import LinearRegressor
 from inface.transforms import Similarity, procrustes
 from inface.viewer.editor import MODEL, Partner, SceneEditor
+from inface.viewer.heat import heat
 from inface.viewer.scene import Blend, History, Look, Scene
 from inface.viewer.scene_file import from_json, to_json
 
@@ -140,7 +141,7 @@ def test_a_foreign_mesh_is_shown_and_the_shape_stays(linear):
     for act in (linear.start_from, linear.transfer):
         with pytest.raises(InfaceError, match="does not correspond"):
             act(scene, "scan")
-    values, label = linear.heat(scene.with_look(colours="distance"), linear.vertices(scene))
+    values, label = heat(linear, scene.with_look(colours="distance"), linear.vertices(scene))
     assert label == "distance to scan, mm" and values.shape == (len(linear.model.mean_vertices),)
 
 

@@ -11,7 +11,8 @@ from inface.codecs import read_mesh
 from inface.viewer.drawing import draw_scene
 from inface.viewer.editor import MODEL, SceneEditor
 from inface.viewer.glb import SurfaceGlb
-from inface.viewer.session import Session, first_near_ray
+from inface.viewer.picking import near_ray
+from inface.viewer.session import Session
 
 
 class Recorder:
@@ -131,6 +132,6 @@ def test_coloured_glb_is_read_back(linear_model, tmp_path):
 
 def test_a_ray_touches_the_near_side(linear_model):
     vertices = linear_model.mean_vertices
-    point = first_near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, -1.0]))
-    assert point[2] > 40
-    assert first_near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, 1.0])) is None
+    vertex = near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, -1.0]))
+    assert vertices[vertex][2] > 40
+    assert near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, 1.0])) is None

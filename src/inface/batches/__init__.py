@@ -6,11 +6,12 @@ no mesh and no model.
 """
 
 from inface.batches.executors import Processes, Serial, WorkersCannotStart, refuse_unguarded_script
+from inface.batches.folder_run import Run, run_in_folder
 from inface.batches.journal import Journal, folder_in_use, open_journal
 from inface.batches.open import open_executor
 from inface.batches.outcome import Counts, Outcome, WorkerUnfit, written
 from inface.batches.parts import Part
-from inface.batches.run import BatchStopped, run_batch
+from inface.batches.run import BatchStopped, run_batch, values_in_order
 
 __all__ = [
     "BatchStopped",
@@ -19,6 +20,7 @@ __all__ = [
     "Outcome",
     "Part",
     "Processes",
+    "Run",
     "Serial",
     "WorkerUnfit",
     "WorkersCannotStart",
@@ -27,5 +29,7 @@ __all__ = [
     "open_journal",
     "refuse_unguarded_script",
     "run_batch",
+    "run_in_folder",
+    "values_in_order",
     "written",
 ]

@@ -6,6 +6,8 @@ As tried: a task whose worker dies is given to another by dask itself, three tim
 
 import json
 import secrets
+import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -152,17 +154,45 @@ def _made_here(distributed: Any, name: str) -> Iterator[Any]:
         yield _address(Path(name.removeprefix("file:")))
     elif name.startswith("local:"):
         number = int(name.removeprefix("local:"))
-        with distributed.LocalCluster(
-            n_workers=number, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-        ) as made:
-            yield made
+        with _deaf_to_ctrl_c():
+            made = distributed.LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=50,
+            )
+        yield from _closed_at_the_end(made)
     elif name.startswith("slurm"):
         jobs = require("dask_jobqueue", "--cluster slurm")
-        with jobs.SLURMCluster() as made:  # reads ~/.config/dask/jobqueue.yaml
-            made.adapt(maximum_jobs=int(name.partition(":")[2] or 1))  # lost jobs are replaced
-            yield made
+        made = jobs.SLURMCluster()  # reads ~/.config/dask/jobqueue.yaml
+        made.adapt(maximum_jobs=int(name.partition(":")[2] or 1))  # lost jobs are replaced
+        yield from _closed_at_the_end(made)
     else:
         yield name
+
+
+def _closed_at_the_end(made: Any) -> Iterator[Any]:
+    """Yield a cluster of our own and close it; slow workers at its end take nothing from what was done."""
+    try:
+        yield made
+    finally:
+        with suppress(Exception):
+            made.close(timeout=PATIENCE)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started in the block leave Ctrl-C to this one; they inherit that it is ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _address(path: Path) -> str:

@@ -76,6 +76,42 @@ def run_batch(
     return _Loop(work, items, where, own, _Plan(chunk, window, attempts), journal, progress).outcomes()
 
 
+def values_in_order(
+    work: Callable[[Any], Any], items: Iterable[Any], executor: Executor | None = None
+) -> Iterator[Any]:
+    """What the work makes of each item, in their order, for callers that need all of them.
+
+    Only what came too early waits in memory. Raises `InfaceError` with the reason of an item that failed.
+
+    >>> list(values_in_order(len, ["ab", "c"]))
+    [2, 1]
+    """
+    early: dict[int, Any] = {}
+    following = 0
+    numbered = (_Numbered(number, item) for number, item in enumerate(items))
+    for outcome in run_batch(_OfNumbered(work), numbered, executor=executor, chunk=1):
+        if not outcome.ok:
+            raise InfaceError(outcome.reason)
+        early[int(outcome.key)] = outcome.value
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Numbered:
+    key: int
+    item: Any
+
+
+@dataclass(frozen=True)
+class _OfNumbered:
+    work: Callable[[Any], Any]
+
+    def __call__(self, one: _Numbered) -> Any:
+        return self.work(one.item)
+
+
 @dataclass(frozen=True)
 class _Plan:
     chunk: int | Literal["auto"]

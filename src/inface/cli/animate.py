@@ -31,6 +31,7 @@ def animate(
     from inface.pictures import animations
     from inface.pictures import storyboard as boards
 
+    batch.spare([out], model, storyboard)
     loaded = batch.load_model(model)
     board = boards.read_storyboard(storyboard) if storyboard else boards.teaser(loaded, children, seed)
     if size is not None:

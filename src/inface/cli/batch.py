@@ -25,15 +25,14 @@ bad file in the way of none, and no result is ever written over an input.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from inface.batches import Journal, Outcome, Part, open_executor, open_journal, run_batch, written
-from inface.batches.journal import settled_by_parts
-from inface.cli.inputs import MESH_SUFFIXES, expand, paths_in, refuse_overwriting, stems
+from inface.batches import Outcome, Run, open_executor, run_batch, run_in_folder, written
+from inface.cli.inputs import MESH_SUFFIXES, expand, paths_in, spare, stems
 from inface.cli.options import (
+    ClusterOption,
     EditOptions,
     FitOptions,
     FormatOption,
@@ -49,11 +48,13 @@ from inface.cli.options import (
 from inface.cli.progress import BatchBar, batch_bar
 from inface.cli.records import Printer, line, warnings_as_lines
 from inface.cli.settings_of import move_models, settings_of
+from inface.codecs.files import refuse_overwriting
 from inface.errors import InfaceError
 from inface.model_reference import ModelReference
 
 __all__ = [
     "MESH_SUFFIXES",
+    "ClusterOption",
     "EditOptions",
     "Files",
     "FitOptions",
@@ -74,6 +75,7 @@ __all__ = [
     "load_model",
     "reference",
     "refuse_overwriting",
+    "spare",
     "stems",
     "warnings_as_lines",
 ]
@@ -129,6 +131,7 @@ class Files:
         format: what the user gave as `--format`, which overrules `suffix`.
         suffixes: which files of a folder are meant.
         instead: suffixes of results for those of inputs, where the input's own will not do.
+        also: further files that are read (a mask, a table) and must not be written over.
     """
 
     inputs: Sequence[str]
@@ -137,6 +140,7 @@ class Files:
     format: str | None = None
     suffixes: Sequence[str] = MESH_SUFFIXES
     instead: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[Path | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,34 +196,38 @@ def each_file(
         InfaceError: no such files, a result that would be written over an input, another run at work in the folder.
         typer.Exit: code 1 when a file failed, after all others are done; 130 after Ctrl-C.
     """
-    part = Part.parse(run.part) if run.part else None
-    if part and run.join:
-        raise InfaceError("--join puts together what all parts have made; give it without --part")
+    chosen = run.run()
     paths = expand(files.inputs, files.suffixes)
     items = _items(files, paths)
     if write is not None:
-        refuse_overwriting([Path(item.target) for item in items], [*paths, *paths_in(work)])
-    mine = items if part is None else part.of(items)
+        refuse_overwriting([item.target for item in items], [*paths, *paths_in(work), *filter(None, files.also)])
     folder = files.out if write is not None and files.out is not None and files.out.is_dir() else None
-    kept_in = folder if len(items) > 1 or run.cluster or part or run.join else None
-    if run.join and kept_in is None:
+    many = len(items) > 1 or run.cluster or run.part or run.join
+    if run.join and folder is None:
         raise InfaceError("--join needs the folder that the parts wrote to (--out)")
-    shown_as = {
-        item.key: (str(path), shown) for item, path, shown in zip(items, paths, _shown(files, items), strict=True)
-    }
-    printer = Printer({item.key: shown_as[item.key] for item in mine}, as_json, text or line)
-    with ExitStack() as stack:
-        journal = None
-        if kept_in is not None:
-            journal = stack.enter_context(open_journal(kept_in, settings_of(_OneFile(work, write)), part))
-        shown = stack.enter_context(batch_bar(label, len(mine), resumes=journal is not None))
-        if run.join:
-            outcomes: Iterator[Outcome] = iter(settled_by_parts(journal, mine))  # type: ignore[arg-type]
-        else:
-            outcomes = _outcomes(_OneFile(work, write), mine, run, journal, shown, stack, folder)
-        for outcome in outcomes:
+    mine = chosen.of(items)
+    shown = {item.key: (str(path), _shown(files, item)) for item, path in zip(items, paths, strict=True)}
+    printer = Printer({item.key: shown[item.key] for item in mine}, as_json, text or line)
+    one = _OneFile(work, write)
+    with warnings_as_lines(), batch_bar(label, len(mine), resumes=bool(folder and many)) as bar:
+        for outcome in _outcomes(one, items, chosen, folder, bool(many), bar):
             printer.take(outcome)
     return printer.end()
+
+
+def _outcomes(
+    work: _OneFile, items: list[_Item], run: Run, folder: Path | None, many: bool, bar: BatchBar
+) -> Iterator[Outcome]:
+    """The batch, where `run` says; models go to other machines by way of the shared folder."""
+    if folder is not None and many:
+        settings = settings_of(work)
+        if run.cluster:
+            work = _OneFile(move_models(work.work, folder / ".run"), work.write)
+        yield from run_in_folder(work, items, folder, settings, run, progress=bar)
+        return
+    mine = run.of(items)
+    with open_executor(run.cluster, workers=min(run.workers, max(1, len(mine))), folder=folder) as executor:
+        yield from run_batch(work, mine, executor=executor, progress=bar)
 
 
 def each_item(
@@ -239,26 +247,6 @@ def each_item(
     printer.end()
 
 
-def _outcomes(
-    work: _OneFile,
-    items: list[_Item],
-    run: RunOptions,
-    journal: Journal | None,
-    shown: BatchBar,
-    stack: ExitStack,
-    folder: Path | None,
-) -> Iterator[Outcome]:
-    """The batch, where `run` says; models go to the other machines by way of the shared folder."""
-    if journal is not None and run.again:
-        journal.forget(items)
-    if run.cluster and folder is not None:
-        work = _OneFile(move_models(work.work, folder / ".run"), work.write)
-    workers = min(run.workers, max(1, len(items)))
-    stack.enter_context(warnings_as_lines())
-    executor = stack.enter_context(open_executor(run.cluster, workers=workers, folder=folder))
-    return run_batch(work, items, executor=executor, journal=journal, progress=shown)
-
-
 def _items(files: Files, paths: list[Path]) -> list[_Item]:
     target = None if files.out is None else Output.of(files.out, files.format, len(paths))
     out = []
@@ -272,7 +260,7 @@ def _items(files: Files, paths: list[Path]) -> list[_Item]:
     return out
 
 
-def _shown(files: Files, items: list[_Item]) -> list[str]:
-    """Results as the user's own words name them."""
+def _shown(files: Files, item: _Item) -> str:
+    """A result as the user's own words name it."""
     out = files.out or Path()
-    return [str(out / Path(item.target).name if out.is_dir() else out) for item in items]
+    return str(out / Path(item.target).name if out.is_dir() else out)

@@ -1,5 +1,6 @@
-"""`inface convert`: meshes and landmarks from one format to another, vertex order and count kept."""
+"""`inface convert`: meshes, landmarks and models from one format to another, vertex order and count kept."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +18,11 @@ from inface.codecs.landmark_files import (
     read_landmark_data,
     write_landmark_file,
 )
+from inface.codecs.model_formats.foreign import PICKLES
+from inface.embedded import EMBEDDED
 from inface.errors import InfaceError
 from inface.mesh import Mesh
+from inface.models import load_model
 
 # .json holds meshes as well as landmarks: the contents decide
 _SURE = tuple(s for s in LANDMARK_SUFFIXES if s not in MESH_OUTPUTS)
@@ -34,15 +38,52 @@ def convert(
     write: batch.WriteOptions,
     run: batch.RunOptions,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="File or folder for the results.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of a model of others: mm, cm, m or inch; found by size.")] = None,
+    frame: Annotated[str | None, typer.Option(help="Of a model of others: left-up-front, LPS or RAS.")] = None,
 ) -> None:
-    """Write meshes or landmark files in another format: `inface convert anna.fcsv anna.csv`, or with --format."""
+    """Write meshes, landmark files or a model in another format: `inface convert anna.fcsv anna.csv`.
+
+    A model: `inface convert bfm2019.h5 model.h5`; with --format statismo for statismo and Scalismo, .npz for numpy.
+    """
     inputs, target = _with_out(files, out)
+    if len(inputs) == 1 and _is_model(inputs[0], target):
+        _convert_model(inputs[0], target, write, unit, frame)
+        return
+    if unit or frame:
+        raise InfaceError("--unit and --frame are for models of other programs")
     wanted = _suffix("." + write.format.lstrip(".") if write.format else target.name if not target.is_dir() else "")
     if wanted in _SURE or all(_is_landmarks(f) for f in inputs):
         meant = batch.Files(inputs, target, wanted or None, None, LANDMARK_SUFFIXES)
         batch.each_file(meant, Landmarks(), write_landmarks, run=run, label="convert", as_json=write.as_json)
     else:
         each_mesh(inputs, target, Mesh.load, run, write, "convert")
+
+
+def _is_model(name: str, target: Path) -> bool:
+    """Whether an input is a model: by its name or suffix, or a folder that is to become a model file."""
+    lowered = name.lower()
+    if Path(name).is_dir():
+        return target.suffix.lower() in (".h5", ".hdf5", ".npz")
+    return name in EMBEDDED or lowered.endswith((".h5", ".hdf5", ".npz", ".mat", ".h5.json", *PICKLES))
+
+
+def _convert_model(name: str, target: Path, write: batch.WriteOptions, unit: str | None, frame: str | None) -> None:
+    """One model into one file."""
+    if target.suffix.lower() not in (".h5", ".hdf5", ".npz"):
+        raise InfaceError(f"'{target}': expected the name of a model file, ending in .h5 or .npz")
+    batch.refuse_overwriting([target], [name])
+    own = name in EMBEDDED
+    model = batch.load_model(name) if own else load_model(name, unit=unit, frame=frame)
+    model.save(target, format={"h5": "inface"}.get(write.format or "", write.format))
+    record = {
+        "input": name,
+        "output": str(target),
+        "kind": model.kind,
+        "vertices": len(model.mean_vertices),
+        "latent": len(model.latent),
+        **{key: model.card[key] for key in ("unit of the file", "frame of the file") if key in model.card},
+    }
+    typer.echo(json.dumps([record], indent=1) if write.as_json else batch.line(record))
 
 
 @dataclass(frozen=True)

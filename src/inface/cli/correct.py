@@ -22,15 +22,28 @@ def register(app: typer.Typer) -> None:
 @dataclass(frozen=True)
 class _Correct:
     model: ModelReference
-    attributes: Path
+    attributes: str
     wanted: Mapping[str, float | None]
     fixed: list[str]
     keywords: Mapping[str, Any]
+    optimum: bool = False
 
     def __call__(self, path: Path) -> Any:
-        return once(AttributeRegressor.load, self.attributes).correct_mesh(
-            self.model.load(), Mesh.load(path), dict(self.wanted), self.fixed, **self.keywords
-        )
+        regressor, model, mesh = attributes_named(self.attributes), self.model.load(), Mesh.load(path)
+        if not self.optimum:
+            return regressor.correct_mesh(model, mesh, dict(self.wanted), self.fixed, **self.keywords)
+        from inface.reports.correction import correct_to_optimum
+
+        return correct_to_optimum(model, mesh, regressor, targets=self.wanted, fixed=self.fixed, keywords=self.keywords)
+
+
+def attributes_named(name_or_path: str) -> AttributeRegressor:
+    """The attribute file at that path, or the one that ships with the embedded model of that name."""
+    from inface.embedded import EMBEDDED, load_default_attributes
+
+    if name_or_path in EMBEDDED and not Path(name_or_path).exists():
+        return load_default_attributes(name_or_path)
+    return once(AttributeRegressor.load, Path(name_or_path))
 
 
 def _write(result: Any, target: Path) -> dict[str, Any]:
@@ -38,30 +51,53 @@ def _write(result: Any, target: Path) -> dict[str, Any]:
     return {name: {k: float(v) for k, v in getattr(result, name).items()} for name in ("before", "after")}
 
 
+def _write_optimum(found: Any, target: Path) -> dict[str, Any]:
+    from inface.reports.correction import write_correction
+
+    told = _write(found.correction, target)
+    return told | write_correction(found, target.with_suffix("")) | {"targets": dict(found.targets)}
+
+
 def correct(
     model: batch.ModelArgument,
-    attributes: Annotated[Path, typer.Argument(metavar="ATTRIBUTES", help="Attribute file (.json).")],
-    meshes: batch.MeshesArgument,
-    target: Annotated[
-        list[str], typer.Option("--target", help="NAME=VALUE, or NAME alone for the population's mean; repeatable.")
+    attributes: Annotated[
+        str, typer.Argument(metavar="ATTRIBUTES", help="Attribute file (.json), or an embedded model's name.")
     ],
+    meshes: batch.MeshesArgument,
     edit: batch.EditOptions,
     write: batch.WriteOptions,
     run: batch.RunOptions,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", help="NAME=VALUE, or NAME alone for the population's mean; repeatable."),
+    ] = None,
     fix: Annotated[list[str] | None, typer.Option("--fix", help="An attribute to hold as it is; repeatable.")] = None,
+    optimum: Annotated[
+        bool,
+        typer.Option(
+            "--optimum",
+            help="The normal head of this child: CI 80, asymmetry 0, ratios 1, others the mean; age and volume held. "
+            "Also writes NAME_difference.ply, coloured over +-5 mm, and NAME_numbers.json.",
+        ),
+    ] = False,
     out: batch.OutOption = Path("corrected"),
 ) -> None:
-    """Estimate each mesh's attributes and write the nearest mesh that meets the targets."""
-    AttributeRegressor.load(attributes)  # refused here, before the work, if it is none
-    wanted = dict(parse_target(text) for text in target)
+    """Estimate each mesh's attributes and write the nearest mesh that meets the targets, or the optima."""
+    if not target and not optimum:
+        raise typer.BadParameter("give --target NAME=VALUE, or --optimum")
+    attributes_named(attributes)  # refused here, before the work, if it is none
+    wanted = dict(parse_target(text) for text in target or [])
 
     def text(record: dict) -> str:
-        changes = [f"{name} {record['before'][name]:.4g} -> {record['after'][name]:.4g}" for name in wanted]
+        shown = record.get("targets", wanted)
+        changes = [f"{name} {record['before'][name]:.4g} -> {record['after'][name]:.4g}" for name in shown]
         return "  ".join([f"{record['input']} -> {record['output']}", *changes])
 
-    work = _Correct(batch.reference(model), attributes.resolve(), wanted, fix or [], edit.keywords())
+    there = str(Path(attributes).resolve()) if Path(attributes).exists() else attributes
+    work = _Correct(batch.reference(model), there, wanted, fix or [], edit.keywords(), optimum)
     files = batch.Files(meshes, out, None, write.format)
-    batch.each_file(files, work, _write, run=run, label="correct", as_json=write.as_json, text=text)
+    writer = _write_optimum if optimum else _write
+    batch.each_file(files, work, writer, run=run, label="correct", as_json=write.as_json, text=text)
 
 
 def parse_target(text: str) -> tuple[str, float | None]:

@@ -50,5 +50,5 @@ def encode(
     unknown = None if mask is None else read_mask(mask)
     keywords = {"invert_mask": invert_mask, "noise_std": noise_std, **fit.keywords()}
     work = _Encode(batch.reference(model), unknown, keywords)
-    files = batch.Files(meshes, out, ".json", write.format)
+    files = batch.Files(meshes, out, ".json", write.format, also=(mask,))
     batch.each_file(files, work, _write, run=run, label="encode", as_json=write.as_json)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from inface.batches import open_executor
 from inface.cli import batch
-from inface.cli.train import FolderArgument, UnitOption, WorkersOption, read_population
+from inface.cli.train import FolderArgument, UnitOption, read_population
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +22,8 @@ def evaluate(
     train: Annotated[Path | None, typer.Option(help="Folder the model was trained on, for the leakage probes.")] = None,
     seed: batch.SeedOption = 0,
     unit: UnitOption = "mm",
-    workers: WorkersOption = None,
+    workers: Annotated[int | None, typer.Option("--workers", "-j", min=1, help="Processes on this machine.")] = None,
+    cluster: batch.ClusterOption = None,
     as_json: batch.JsonOption = False,
 ) -> None:
     """Compactness, generalisation, specificity, completion; with labels also leakage, retrieval and errors of edits.
@@ -33,13 +35,15 @@ def evaluate(
 
     if out is not None:
         batch.Output.of(out, None, 2)  # made, or refused, before the work
+        batch.spare([out / "evaluation.json", out / "evaluation.html"], model, folder, train)
     loaded = batch.load_model(model)
     held_out = read_population(folder, loaded.template, unit, workers)
     if held_out.split is not None and (held_out.split == "test").any():
         typer.echo(f"inface: of {len(held_out)} scans those marked test are measured", err=True)
         held_out = held_out.subset(held_out.split == "test")
     seen = None if train is None else training_part(read_population(train, loaded.template, unit, workers))
-    result = measure(loaded, held_out, train=seen, seed=seed)
+    with batch.warnings_as_lines(), open_executor(cluster, workers=workers or 1) as executor:
+        result = measure(loaded, held_out, train=seen, seed=seed, executor=executor)
     typer.echo(result.to_json() if as_json else result.table())
     if out is not None:
         result.save_json(out / "evaluation.json")

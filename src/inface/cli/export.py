@@ -24,6 +24,7 @@ def export(
     as_json: batch.JsonOption = False,
 ) -> None:
     """OUT.glb: the mean with one morph target a mode (linear models). OUT a folder: meshes at -/+ deviations."""
+    batch.spare([out], model)
     loaded = batch.load_model(model)
     names = mode_names(loaded)[:modes]
     if out.suffix.lower() == ".glb":

@@ -30,11 +30,7 @@ def info(
             return model_record(batch.load_model(str(item)))
         return Mesh.load(item).info().as_dict()
 
-    def text(record: dict) -> str:
-        rows = [f"  {key.replace('_', ' ')}: {value}" for key, value in record.items() if key != "input"]
-        return "\n".join([str(record["input"]), *rows])
-
-    batch.each_item(items, work, label="info", as_json=as_json, text=text)
+    batch.each_item(items, work, label="info", as_json=as_json, text=described)
 
 
 def model_record(model) -> dict:
@@ -56,3 +52,42 @@ def model_record(model) -> dict:
         "hash": model.hash,
         "card": dict(model.card),
     }
+
+
+def described(record: dict) -> str:
+    """A record of a model or a mesh, for a reader."""
+    rows = _model_rows(record) if "kind" in record else _mesh_rows(record)
+    width = max(len(name) for name, _ in rows)
+    return "\n".join([str(record["input"]), *(f"  {name:<{width}}  {value}" for name, value in rows)])
+
+
+def _model_rows(record: dict) -> list[tuple[str, str]]:
+    blocks = ", ".join(f"{name} {stop - start}" for name, (start, stop) in record["blocks"].items())
+    months = record["age_months"]
+    noise = record["noise_std_mm"]
+    rows = [
+        ("kind", f"{record['kind']}, {record['latent']} latent numbers" + (f" ({blocks})" if blocks else "")),
+        ("mesh", f"{record['vertices']:,} vertices, {record['triangles']:,} triangles"),
+        ("ages", f"{months[0]:g} to {months[1]:g} months" if months else "no calibration"),
+        ("expressions", ", ".join(record["expressions"]) or "none"),
+        ("left out", "unknown" if noise is None else f"{noise:.2f} mm a coordinate"),
+        ("template", f"{record['landmarks']} landmarks, {len(record['regions'])} regions"),
+        ("precision", record["dtype"]),
+        ("hash", record["hash"]),
+    ]
+    return rows + [(name, str(text)) for name, text in record["card"].items()]
+
+
+def _mesh_rows(record: dict) -> list[tuple[str, str]]:
+    size = " x ".join(f"{side:.4g}" for side in record["size"])
+    flaws = ("unknown_vertices", "unused_vertices", "zero_area_triangles", "repeated_index_triangles")
+    told = [f"{record[name]:,} {name.replace('_', ' ')}" for name in flaws if record[name]]
+    extras = [*(["colours"] if record["colors"] else []), f"{record['landmarks']} landmarks"]
+    return [
+        ("mesh", f"{record['vertices']:,} vertices, {record['triangles']:,} triangles"),
+        ("pieces", f"{record['components']}, with {record['border_loops']} borders"),
+        ("size", f"{size} {record['unit'] or 'of no unit that fits a head'}"),
+        ("holds", ", ".join(extras)),
+        ("flaws", ", ".join(told) or "none"),
+        ("order", "kept" if record["correspondence"] else "lost (STL keeps no vertices)"),
+    ]

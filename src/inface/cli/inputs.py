@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from inface.codecs import MESH_FORMATS
+from inface.codecs.files import refuse_overwriting
 from inface.codecs.landmark_files import is_landmark_file
 from inface.codecs.latents import is_latent
 from inface.codecs.mesh_formats.mesh_json import is_mesh_json
@@ -91,19 +92,16 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
 
 
-def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Raise `InfaceError` when one of the files to be written is one of those that are read, whatever it is called.
+def spare(outputs: Iterable[str | Path], *inputs: str | Path | None) -> None:
+    """Raise `InfaceError` before the work when one of the files to be written is one of the inputs, or in one of them.
 
-    Folders among the inputs stand for themselves alone, not for what is in them.
+    Inputs are as the user names them: files, folders (all that is in them), models by name, None.
     """
-    names, places = set(), set()
+    files: list[str | Path] = []
     for one in inputs:
-        names.add(os.path.realpath(one))
-        if (place := _place(one)) is not None:
-            places.add(place)
-    for one in outputs:
-        if os.path.realpath(one) in names or _place(one) in places:
-            raise InfaceError(f"the result would overwrite its input '{one}'; name another --out")
+        if one is not None:
+            files += [one, *Path(one).iterdir()] if Path(one).is_dir() else [one]
+    refuse_overwriting(outputs, files)
 
 
 def paths_in(work: Any) -> list[Path]:
@@ -132,12 +130,3 @@ def once(load: Callable[[Path], T], path: Path) -> T:
     if known is None or known[0] != stamp:
         known = _ONCE[load, path] = (stamp, load(path))
     return known[1]
-
-
-def _place(path: str | Path) -> tuple[int, int] | None:
-    """Disk and number of a file, the same for all its names; None when there is none."""
-    try:
-        state = os.stat(path)
-    except OSError:
-        return None
-    return (state.st_dev, state.st_ino) if state.st_ino else None

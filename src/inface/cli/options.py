@@ -8,6 +8,8 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from inface.batches import Part, Run
+
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or an embedded model's name.")]
 MeshesArgument = Annotated[list[str], typer.Argument(metavar="MESH...", help="Mesh files, folders or globs.")]
 OutOption = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; a file when there is one.")]
@@ -16,6 +18,16 @@ SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the
 FormatOption = Annotated[str | None, typer.Option("--format", help="Suffix of the results, such as ply or obj.")]
 
 _MANY = "Many files"  # heading in the help of a verb
+
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="WHERE",
+        help="Other machines: tcp://HOST:PORT, file:SCHEDULER.json, local:N, slurm (extra: distributed).",
+        rich_help_panel=_MANY,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -28,15 +40,7 @@ class RunOptions:
     workers: Annotated[
         int, typer.Option("--workers", "-j", min=1, help="Processes on this machine.", rich_help_panel=_MANY)
     ] = 1
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="WHERE",
-            help="Other machines: tcp://HOST:PORT, file:SCHEDULER.json, local:N, slurm (extra: distributed).",
-            rich_help_panel=_MANY,
-        ),
-    ] = None
+    cluster: ClusterOption = None
     part: Annotated[
         str | None,
         typer.Option("--part", metavar="K/N", help="Only part K of N, for array jobs.", rich_help_panel=_MANY),
@@ -47,6 +51,10 @@ class RunOptions:
     again: Annotated[
         bool, typer.Option("--again", help="Make all again, also what stands already.", rich_help_panel=_MANY)
     ] = False
+
+    def run(self) -> Run:
+        """The same as a `batches.Run`; raises `InfaceError` for a part that is none."""
+        return Run(self.workers, self.cluster, Part.parse(self.part) if self.part else None, self.join, self.again)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Progress bars on stderr, and the sentence of a run that was stopped."""
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -91,3 +93,41 @@ def duration(seconds: float) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{left:02d}" if hours else f"{minutes}:{left:02d}"
+
+
+@contextmanager
+def done_bar(label: str, total: int) -> Iterator[Callable[[int, int], None]]:
+    """The same for functions that report `progress(done, total)`."""
+    first: list[tuple[float, int]] = []
+    with batch_bar(label, total) as drawn:
+
+        def progress(done: int, all: int) -> None:
+            drawn.done = done
+            if not first:
+                first.append((time.monotonic(), done))
+            begin, before = first[0]
+            left = (time.monotonic() - begin) / (done - before) * (all - done) if done > before else None
+            drawn.update(done, all, f"{done} done", left)
+
+        yield progress
+
+
+@contextmanager
+def verdict_bar(label: str, total: int) -> Iterator[Callable[[int, int, Mapping[str, Any]], None]]:
+    """The same for functions that report `progress(done, total, row)` with a verdict in each row."""
+    counts: Counter[str] = Counter()
+    begin, before = time.monotonic(), 0  # since the first that was not kept from an earlier run
+    with batch_bar(label, total) as drawn:
+        drawn.update(0, total, "")
+
+        def progress(done: int, all: int, row: Mapping[str, Any]) -> None:
+            nonlocal begin, before
+            counts[str(row.get("verdict", "ok"))] += 1
+            if time.monotonic() - begin < 0.05 * (done - before):
+                begin, before = time.monotonic(), done
+            drawn.done = done - counts["failed"]
+            words = [f"{counts[name]} {name}" for name in ("ok", "partial", "failed") if counts[name] or name == "ok"]
+            left = (time.monotonic() - begin) / (done - before) * (all - done) if done > before else None
+            drawn.update(done, all, ", ".join(words), left)
+
+        yield progress

@@ -60,5 +60,5 @@ def reconstruct(
         **fit.keywords(),
     }
     work = _Reconstruct(batch.reference(model), None if mask is None else read_mask(mask), keywords)
-    files = batch.Files(meshes, out, None, write.format)
+    files = batch.Files(meshes, out, None, write.format, also=(mask,))
     batch.each_file(files, work, _write, run=run, label="reconstruct", as_json=write.as_json)

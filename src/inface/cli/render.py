@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 def render(
     inputs: Annotated[list[str], typer.Argument(metavar="MODEL|MESH...", help="One model, or mesh files.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")] = Path("picture.png"),
-    size: Annotated[str, typer.Option(help="Width and height in pixels.")] = "1280x720",
+    size: Annotated[str | None, typer.Option(help="Width and height in pixels; found when not given.")] = None,
     view: Annotated[
         list[str] | None,
         typer.Option(help="front, three-quarter, left, right, back, top, or degrees as YAW,PITCH; may be repeated."),
@@ -34,9 +34,10 @@ def render(
     turntable: Annotated[int, typer.Option(min=0, help="This many views all round instead of --view.")] = 0,
 ) -> None:
     """Draw meshes, or a model's strongest modes at -3, 0 and +3 standard deviations, into a PNG file."""
-    from inface.cli import viewing
+    from inface.cli import batch, viewing
     from inface.pictures import rendering as pictures
 
+    batch.spare([out], *inputs, against)
     what, is_model = viewing.model_or_meshes(inputs)
     heat = None
     if against is not None:
@@ -47,7 +48,7 @@ def render(
     pictures.render(
         what,
         out,
-        size=viewing.pixels(size),
+        size=_size(what, views, modes, block) if size is None and is_model else viewing.pixels(size or "1280x720"),
         views=views,
         style="clay" if clay else "colour",
         heat=heat,
@@ -58,3 +59,11 @@ def render(
         group=block,
     )
     typer.echo(str(out))
+
+
+def _size(model, views: list, modes: int, block: str | None) -> tuple[int, int]:
+    """A picture in which each head of a model's modes is 300 pixels high, at most 6,000 in all."""
+    groups = [block] if block else list(model.blocks) or [""]
+    rows = sum(min(modes, model.blocks[g].stop - model.blocks[g].start) if g in model.blocks else modes for g in groups)
+    height = min(300, 6000 // max(rows, 1))
+    return 3 * len(views) * height, rows * height

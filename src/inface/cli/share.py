@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
+from inface.cli.progress import bar
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +22,8 @@ def share(
     """Write a model with its sliders as one HTML file that needs neither Python nor a network."""
     from inface.reports.sharing import share as write
 
-    error = write(batch.load_model(model), out, title=title)
+    batch.spare([out], model)
+    with bar(f"share {out.name}"):
+        error = write(batch.load_model(model), out, title=title)
     size = out.stat().st_size / 1e6
     typer.echo(f"{out}: {size:.1f} MB; its vertices agree with this program's to {error:.4f} mm")

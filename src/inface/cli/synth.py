@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.cli.progress import bar
+from inface.cli.progress import done_bar
 
 synth = typer.Typer(help="Synthetic infants: one head, a cohort, simulated scans.", no_args_is_help=True)
 
@@ -33,23 +33,26 @@ def head(
 
 
 @synth.command("cohort")
+@batch.flat
 def cohort(
+    run: batch.RunOptions,
     out: batch.OutOption = Path("cohort"),
     subjects: Annotated[int, typer.Option(min=1, help="Children.")] = 200,
     scans: Annotated[int, typer.Option(min=1, help="Scans of each child.")] = 3,
     seed: batch.SeedOption = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; the result does not depend on it.")] = 1,
 ) -> None:
     """Write PLY files and manifest.csv, the layout that training reads; a stopped run goes on where it was."""
     from inface.synthetic.cohort_files import write_cohort
 
-    with bar("cohort") as progress:
-        manifest = write_cohort(out, subjects, scans, seed, workers=workers, progress=progress)
-    typer.echo(str(manifest))
+    with batch.warnings_as_lines(), done_bar("cohort", subjects * scans) as progress:
+        manifest = write_cohort(out, subjects, scans, seed, progress=progress, run=run.run())
+    typer.echo(str(manifest) if run.part is None else f"part {run.part} of {out}; the whole writes the manifest")
 
 
 @synth.command("scans")
+@batch.flat
 def scans(
+    run: batch.RunOptions,
     out: batch.OutOption = Path("scans"),
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many scans.")] = 10,
     seed: batch.SeedOption = 0,
@@ -58,6 +61,7 @@ def scans(
     """Write what a clinic's camera would give, and beside each scan its truth (.truth.npz)."""
     from inface.synthetic.scan_files import write_scans
 
-    with bar("scans") as progress:
-        written = write_scans(out, number, seed=seed, suffix="." + (format or "ply").lstrip("."), progress=progress)
-    typer.echo(f"{len(written)} scans in {out}")
+    suffix = "." + (format or "ply").lstrip(".")
+    with batch.warnings_as_lines(), done_bar("scans", number) as progress:
+        written = write_scans(out, number, seed=seed, suffix=suffix, progress=progress, run=run.run())
+    typer.echo(f"{len(written)} scans in {out}" if run.part is None else f"part {run.part} of {number} scans in {out}")

@@ -46,7 +46,7 @@ def pca(
     """Principal component analysis."""
     from inface.training import fit_pca
 
-    _check_out(out)
+    _check_out(out, folder, like)
     model = fit_pca(_population(folder, like, unit, workers, mirrored), components=_components(components))
     model.save(out)
     typer.echo(f"{out}: {len(model.latent)} modes, noise {model.noise_std or 0:.3g} mm")
@@ -66,7 +66,7 @@ def linear(
     """The linear disentangled model: identity, expression, age (needs subject and age_months in manifest.csv)."""
     from inface.training import fit_linear
 
-    _check_out(out)
+    _check_out(out, folder, like)
     population = _population(folder, like, unit, workers, mirrored)
     _say_limits(population)
     model = fit_linear(population, {"identity": identity, "expression": expression, "age": 1})
@@ -99,7 +99,8 @@ def autoencoder(
     blocks: dict[str, int] | int = (
         {"identity": identity, "expression": expression, "age": 1} if plain is None else plain
     )
-    _check_out(out)
+    _check_out(out, folder, like)
+    batch.spare([out.with_suffix(".json")], folder, like)
     population = _population(folder, like, unit, workers, mirrored)
     if plain is None:
         _say_limits(population)
@@ -138,6 +139,7 @@ def template_from(
     """Register scans, build a PCA model of them, and register again with it."""
     from inface.training.template_from import template_from as run
 
+    batch.spare([out / "model.h5"], model)
     scans = batch.expand([str(folder)])
     with bar("template-from") as progress:
         made = run(
@@ -193,8 +195,9 @@ def _plain_warnings() -> Iterator[None]:
         typer.echo(f"inface: warning: {warning.message}", err=True)
 
 
-def _check_out(out: Path) -> None:
-    """Refuse before the work what could not be written after it."""
+def _check_out(out: Path, *inputs: str | Path | None) -> None:
+    """Refuse before the work what could not be written after it, or would be written over what it is made from."""
+    batch.spare([out], *inputs)
     if out.is_dir():
         raise InfaceError(f"--out '{out}' is a folder; name the model file, such as '{out / 'model.h5'}'")
     if not out.parent.is_dir():

@@ -5,7 +5,7 @@ from inface.codecs.mesh_formats import MESH_FORMATS, MESH_OUTPUTS
 from inface.codecs.mesh_formats.data import MeshData
 from inface.codecs.mesh_formats.glb_write import write_glb_morphs
 from inface.codecs.meshes import MESH_SUFFIXES, read_mesh, write_mesh
-from inface.codecs.model_h5 import ModelFile, open_model_file, read_model, write_model
+from inface.codecs.model_formats import ModelFile, open_model_file, read_model, write_model
 
 __all__ = [
     "MESH_FORMATS",

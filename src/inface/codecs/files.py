@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -44,6 +44,30 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def refuse_overwriting(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Raise `FileAccessError` when one of the files to be written is one of those that are read, whatever it is called.
+
+    Folders among the inputs stand for themselves alone, not for what is in them.
+    """
+    names, places = set(), set()
+    for one in inputs:
+        names.add(os.path.realpath(one))
+        if (place := _place(one)) is not None:
+            places.add(place)
+    for one in outputs:
+        if os.path.realpath(one) in names or _place(one) in places:
+            raise FileAccessError(f"the result would overwrite its input '{one}'; name another --out")
+
+
+def _place(path: str | Path) -> tuple[int, int] | None:
+    """Disk and number of a file, the same for all its names; None when there is none."""
+    try:
+        state = os.stat(path)
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino) if state.st_ino else None
 
 
 def require_space(path: Path, size: int) -> None:

@@ -13,22 +13,45 @@ from inface.errors import FormatError
 
 
 @dataclass(frozen=True, eq=False)
+class LabelMap:
+    """How a label becomes the score that is linear in the latent.
+
+    Attributes:
+        kind: "power" (score = label^number), "log" (score = logarithm to the base `number`), "exp" (score =
+            number^label) or "knots" (straight between knots, held outside them).
+        original_mean, original_std: of the labels themselves.
+        number: of the first three kinds.
+        labels, scores: `(n,)` rising knots of the last.
+    """
+
+    kind: str
+    original_mean: float
+    original_std: float
+    number: float = float("nan")
+    labels: FloatArray | None = None
+    scores: FloatArray | None = None
+
+
+MAP_KINDS = ("power", "log", "exp")
+
+
+@dataclass(frozen=True, eq=False)
 class AttributeData:
     """One entry of an attribute file.
 
     Attributes:
         weights: `(d,)` on standardised latents.
-        mean: of the attribute over the training set.
-        std: of the attribute over the training set, in the same unit.
+        mean: of the attribute over the training set; of its score, where it has a mapping.
+        std: of the attribute (or its score) over the training set, in the same unit.
         description: free text.
-        mapping: whatever the file holds as a fifth entry, None if nothing.
+        mapping: from the label to the score, or None: the label is the score.
     """
 
     weights: FloatArray
     mean: float
     std: float
     description: str = ""
-    mapping: Any = None
+    mapping: LabelMap | None = None
 
 
 def read_linear_regressor(path: str | Path) -> tuple[FloatArray, FloatArray]:
@@ -54,26 +77,56 @@ def write_linear_regressor(path: str | Path, matrix: FloatArray, intercept: Floa
 
 
 def read_attributes(path: str | Path) -> dict[str, AttributeData]:
-    """Name -> attribute, from `{name: [weights, mean, std, description, (mapping)]}`."""
-    data = read_json(path)
-    if not isinstance(data, dict) or not data:
-        raise FormatError(f"'{path}': expected a JSON object of attributes")
+    """Name -> attribute, from `{name: [weights, mean, std, description]}`, or with four more fields where the label is
+    mapped: `"power" | "log" | "exp", number`, or `label knots, score knots`; then `original mean, original std`."""
+    return _attributes(read_json(path), f"'{path}'")
+
+
+def _attributes(data: Any, where: str) -> dict[str, AttributeData]:
+    if not isinstance(data, Mapping) or not data:
+        raise FormatError(f"{where}: expected a JSON object of attributes")
     attributes: dict[str, AttributeData] = {}
     length = None
     for name, entry in data.items():
-        if not isinstance(entry, list) or not 3 <= len(entry) <= 5:
-            raise FormatError(f"'{path}': attribute '{name}' should be a list [weights, mean, std, description]")
+        if not isinstance(entry, list | tuple) or len(entry) not in (3, 4, 8):
+            raise FormatError(
+                f"{where}: attribute '{name}' should be a list [weights, mean, std, description], with four more "
+                "fields where it has a mapping"
+            )
         try:
             weights = finite("weights", floats("weights", entry[0], (length,)))
             mean, std = (float(finite(k, floats(k, v, ()))) for k, v in zip(("mean", "std"), entry[1:3], strict=True))
+            mapping = _mapping(*entry[4:]) if len(entry) == 8 else None
         except (ValueError, TypeError) as error:
-            raise FormatError(f"'{path}': attribute '{name}': {error}") from None
+            raise FormatError(f"{where}: attribute '{name}': {error}") from None
         if weights.ndim != 1 or std < 0:
-            raise FormatError(f"'{path}': attribute '{name}' needs one row of weights and a std of 0 or more")
+            raise FormatError(f"{where}: attribute '{name}' needs one row of weights and a std of 0 or more")
         length = len(weights)
         description = str(entry[3]) if len(entry) > 3 and entry[3] is not None else ""
-        attributes[name] = AttributeData(weights, mean, std, description, entry[4] if len(entry) > 4 else None)
+        attributes[name] = AttributeData(weights, mean, std, description, mapping)
     return attributes
+
+
+def attributes_of(table: Mapping[str, Any]) -> dict[str, AttributeData]:
+    """The attributes of a file's contents, as `json.load` gives them."""
+    return _attributes(table, "attributes")
+
+
+def _mapping(first: Any, second: Any, mean: Any, std: Any) -> LabelMap:
+    """The four fields of a mapping."""
+    mean, std = (float(finite(k, floats(k, v, ()))) for k, v in (("original mean", mean), ("original std", std)))
+    if isinstance(first, str):
+        number = float(finite("number of the mapping", floats("number of the mapping", second, ())))
+        if first not in MAP_KINDS:
+            raise ValueError(f"mapping: expected one of {', '.join(MAP_KINDS)} or knots, got '{first}'")
+        if number == 0 or (first != "power" and (number < 0 or number == 1)):
+            raise ValueError(f"mapping: no {first} with the number {number:g}")
+        return LabelMap(first, mean, std, number)
+    labels = finite("label knots", floats("label knots", first, (None,)))
+    scores = finite("score knots", floats("score knots", second, (len(labels),)))
+    if labels.ndim != 1 or len(labels) < 2 or (np.diff(labels) <= 0).any() or (np.diff(scores) < 0).any():
+        raise ValueError("mapping: expected two or more knots, labels and scores both rising")
+    return LabelMap("knots", mean, std, labels=labels, scores=scores)
 
 
 def write_attributes(path: str | Path, attributes: Mapping[str, AttributeData]) -> None:
@@ -81,7 +134,14 @@ def write_attributes(path: str | Path, attributes: Mapping[str, AttributeData]) 
     write_json(
         path,
         {
-            name: [np.asarray(a.weights), a.mean, a.std, a.description, *([] if a.mapping is None else [a.mapping])]
+            name: [np.asarray(a.weights), a.mean, a.std, a.description, *_fields(a.mapping)]
             for name, a in attributes.items()
         },
     )
+
+
+def _fields(mapping: LabelMap | None) -> list[Any]:
+    if mapping is None:
+        return []
+    pair = [mapping.labels, mapping.scores] if mapping.kind == "knots" else [mapping.kind, mapping.number]
+    return [*pair, mapping.original_mean, mapping.original_std]

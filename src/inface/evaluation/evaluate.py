@@ -1,6 +1,7 @@
 """One call that measures a model: shape figures, leakage where there are labels, edit errors where truth is known."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 
@@ -26,6 +27,7 @@ COMPLETION = "completion of a hidden region"
 HIDDEN_REGIONS = ("face", "nose", "lips", "eyes", "chin", "cranium", "ears")
 
 
+# options: each chooses a figure; the call is public
 def evaluate(
     model: MorphableModel,
     population: Population,
@@ -36,6 +38,7 @@ def evaluate(
     samples: int = 100,
     completed: int = 10,
     seed: int = 0,
+    executor: Executor | None = None,
 ) -> Evaluation:
     """Measure a model on shapes it was not trained on.
 
@@ -47,6 +50,8 @@ def evaluate(
         truth: the true shapes for swapped factors; None takes the generator's where the population is synthetic.
         hidden_regions: regions of the template to hide and complete; None takes those of a fixed list that exist.
         samples, completed: drawn shapes for specificity, and scans to complete.
+        executor: where shapes are rebuilt and completed (`inface.batches.open_executor`); None: here. The figures are
+            the same, to the last digit.
 
     Raises:
         ValueError: fewer than two shapes, NaN in the shapes, another topology than the model's.
@@ -62,7 +67,7 @@ def evaluate(
             if count < len(share):
                 figures.append(Figure("compactness", f"{count} modes", float(share[count - 1]), "share"))
     modes = [m for m in (1, 2, 5, 10, 20, 32, 50, 75, 97, 120, 150) if m < len(model.latent)]
-    errors = generalisation(model, shapes, modes)
+    errors = generalisation(model, shapes, modes, executor=executor)
     for count, values in errors.items():
         figures.append(mean_figure("generalisation", f"{count} codes", values, subject))
     if len(errors) > 1:
@@ -71,7 +76,7 @@ def evaluate(
     drawn = specificity(model, reference[: min(len(reference), 1500)], samples=samples, seed=seed)
     figures.append(mean_figure("specificity", f"{samples} samples", drawn, None))
     face = population.template.regions.get("face", np.zeros(0, np.int64))
-    figures += _completion(model, population, hidden_regions, completed)
+    figures += _completion(model, population, hidden_regions, completed, executor)
     notes = [] if any(f.group == COMPLETION for f in figures) else [f"{COMPLETION}: the template names no regions"]
     if model.blocks:
         figures += _leakage(model, population, train, seed, notes)
@@ -100,7 +105,11 @@ def _curve(x, y, x_label: str, y_label: str) -> dict:
 
 
 def _completion(
-    model: MorphableModel, population: Population, wanted: Sequence[str] | None, count: int
+    model: MorphableModel,
+    population: Population,
+    wanted: Sequence[str] | None,
+    count: int,
+    executor: Executor | None,
 ) -> list[Figure]:
     regions = population.template.regions
     names = [n for n in HIDDEN_REGIONS if n in regions] if wanted is None else list(wanted)
@@ -116,7 +125,7 @@ def _completion(
         if hidden.all() or not hidden.any():
             continue
         shapes = population.shapes[rows]
-        values = completion(model, shapes, hidden)
+        values = completion(model, shapes, hidden, executor=executor)
         mean = np.linalg.norm(shapes[:, hidden] - model.mean_vertices[hidden], axis=2).mean()
         note = f"the mean shape: {mean:.2f} mm"
         out.append(mean_figure(COMPLETION, name, values, subject, note=note))

@@ -81,11 +81,12 @@ class Evaluation:
         """The page."""
         parts: list[Html] = []
         for group in dict.fromkeys(f.group for f in self.figures):
-            parts += _section(group, [f for f in self.figures if f.group == group])
+            curve = next((c for name, c in self.curves.items() if name.lower() == group.lower()), None)
+            parts.append(_section(group, [f for f in self.figures if f.group == group], curve))
+        groups = {f.group.lower() for f in self.figures}
         for name, curve in self.curves.items():
-            line = {curve["y_label"]: (curve["x"], curve["y"])}
-            plot = lines(line, x_label=curve["x_label"], y_label=curve["y_label"])
-            parts += [element("section", element("h2", name), plot)]
+            if name.lower() not in groups:
+                parts.append(element("section", element("h2", name), _plot(curve)))
         if self.notes:
             parts += [element("section", element("h2", "not measured"), bullets(self.notes))]
         return document(
@@ -97,23 +98,32 @@ class Evaluation:
         )
 
 
-def _section(group: str, rows: Sequence[Figure]) -> list[Html]:
-    """A group of figures: what its words mean, bars where they are distances, and the table."""
+def _section(group: str, rows: Sequence[Figure], curve: Mapping | None) -> Html:
+    """A group of figures: what its words mean, its curve or bars where they are distances, and the table."""
     bars_of = [f for f in rows if f.unit == "mm"]
     spans = [None if f.low is None or f.high is None else (f.low, f.high) for f in bars_of]
     plot = bars([f.name for f in bars_of], [f.value for f in bars_of], spans, label=f"{group}, mm")
-    noted = any(f.note for f in rows)
-    columns = ("figure", "value", "unit", "95 % interval", *(("note",) if noted else ()))
-    cells = [(f.name, _value(f), f.unit, _interval(f), *((element("small", f.note),) if noted else ())) for f in rows]
-    return [
-        element(
-            "section",
-            element("h2", group),
-            element("p", _WORDS[group], class_="quiet") if group in _WORDS else None,
-            plot if len(bars_of) > 1 else None,
-            table(columns, cells),
-        )
-    ]
+    kept = {
+        "figure": [f.name for f in rows],
+        "value": [_value(f) for f in rows],
+        "unit": [f.unit for f in rows],
+        "95 % interval": [_interval(f) for f in rows],
+        "note": [element("small", f.note) if f.note else "" for f in rows],
+    }
+    kept = {name: cells for name, cells in kept.items() if any(cells)}
+    return element(
+        "section",
+        element("h2", group),
+        element("p", _WORDS[group], class_="quiet") if group in _WORDS else None,
+        _plot(curve) if curve is not None else None,
+        plot if len(bars_of) > 1 else None,
+        table(list(kept), zip(*kept.values(), strict=True)),
+    )
+
+
+def _plot(curve: Mapping) -> Html:
+    line = {curve["y_label"]: (curve["x"], curve["y"])}
+    return lines(line, x_label=curve["x_label"], y_label=curve["y_label"])
 
 
 def _value(f: Figure) -> str:

@@ -1,12 +1,16 @@
 """The classical figures of a shape model: compactness, generalisation, specificity, completion [davies2008]."""
 
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
+from inface.batches import values_in_order
 from inface.evaluation.figures import distances
 from inface.mesh import Mesh
+from inface.model_reference import ModelReference
 from inface.models import MorphableModel, PCAMorphableModel
 from inface.population import Population
 
@@ -16,20 +20,41 @@ def compactness(model: PCAMorphableModel) -> FloatArray:
     return np.cumsum(model.eigenvalues) / model.eigenvalues.sum()
 
 
-def generalisation(model: MorphableModel, shapes: FloatArray, modes: Sequence[int] = ()) -> dict[int, FloatArray]:
+BLOCK = 64  # shapes judged at once; fixed, so that the numbers do not depend on who judges them
+
+
+def generalisation(
+    model: MorphableModel, shapes: FloatArray, modes: Sequence[int] = (), *, executor: Executor | None = None
+) -> dict[int, FloatArray]:
     """Number of codes -> errors `(n,)` mm of held-out shapes `(n, V, 3)` rebuilt from so many.
 
-    A PCA model is cut to each number in `modes`; any model is also judged with all its codes.
+    A PCA model is cut to each number in `modes`; any model is also judged with all its codes. `executor`: where blocks
+    of shapes are judged (None: here); the numbers are the same.
     """
-    codes = np.concatenate([model.encode(shapes[i : i + 64], check=False) for i in range(0, len(shapes), 64)])
-    out: dict[int, FloatArray] = {}
-    total = codes.shape[1]
+    total = len(model.latent)
     wanted = [m for m in modes if m < total] if isinstance(model, PCAMorphableModel) else []
-    for count in [*wanted, total]:
-        kept = codes.copy()
-        kept[:, count:] = 0 if isinstance(model, PCAMorphableModel) else kept[:, count:]
-        out[count] = _decoded_error(model, kept, shapes)
-    return out
+    judge = _Rebuilt(ModelReference.for_executor(model, executor), (*wanted, total))
+    blocks = (np.asarray(shapes[i : i + BLOCK]) for i in range(0, len(shapes), BLOCK))
+    parts = list(values_in_order(judge, blocks, executor))
+    return {count: np.concatenate([part[count] for part in parts]) for count in judge.counts}
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    model: ModelReference
+    counts: tuple[int, ...]
+
+    def __call__(self, shapes: FloatArray) -> dict[int, FloatArray]:
+        """Number of codes -> errors of a block of shapes."""
+        model = self.model.load()
+        codes = model.encode(shapes, check=False)
+        out = {}
+        for count in self.counts:
+            kept = codes.copy()
+            if isinstance(model, PCAMorphableModel):
+                kept[:, count:] = 0
+            out[count] = distances(model.decode(kept), shapes).mean(1)
+        return out
 
 
 def leave_one_out(population: Population, modes: Sequence[int]) -> dict[int, FloatArray]:
@@ -76,19 +101,25 @@ def specificity(
     return out
 
 
-def completion(model: MorphableModel, shapes: FloatArray, hidden: BoolArray) -> FloatArray:
+def completion(
+    model: MorphableModel, shapes: FloatArray, hidden: BoolArray, *, executor: Executor | None = None
+) -> FloatArray:
     """`(n,)` mm over the vertices `hidden (V,)` of shapes `(n, V, 3)` completed from the others.
 
-    A fit of an autoencoder that does not settle counts with the best shape it found.
+    A fit of an autoencoder that does not settle counts with the best shape it found. `executor`: where it is done.
     """
-    out = np.empty(len(shapes))
-    for i, shape in enumerate(shapes):
+    judge = _Completed(ModelReference.for_executor(model, executor), np.asarray(hidden))
+    return np.array(list(values_in_order(judge, shapes, executor)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Completed:
+    model: ModelReference
+    hidden: BoolArray
+
+    def __call__(self, shape: FloatArray) -> float:
+        """Mean error over the hidden vertices of one shape."""
+        model, hidden = self.model.load(), self.hidden
         damaged = Mesh(np.where(hidden[:, None], np.nan, shape), model.triangles)
         done = model.reconstruct(damaged, hidden, check=False).mesh.vertices
-        out[i] = np.linalg.norm(done[hidden] - shape[hidden], axis=1).mean()
-    return out
-
-
-def _decoded_error(model: MorphableModel, codes: FloatArray, shapes: FloatArray) -> FloatArray:
-    parts = [distances(model.decode(codes[i : i + 64]), shapes[i : i + 64]).mean(1) for i in range(0, len(shapes), 64)]
-    return np.concatenate(parts)
+        return float(np.linalg.norm(done[hidden] - shape[hidden], axis=1).mean())

@@ -15,6 +15,7 @@ from scipy.linalg import cho_factor, cho_solve, lapack
 from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray
 from inface.fitting.basis import CoordinateBasis
+from inface.fitting.result import Fit
 
 # Limits on the condition of the (diagonally scaled) normal matrix: up to the first, float32 products are exact enough;
 # beyond the second, normal equations are not used.
@@ -25,24 +26,6 @@ NORMAL_LIMIT = 1e8
 SINGLE_SHARE = 1e-3
 NORMAL_SHARE = 1e-9
 MASKS_KEPT = 16
-
-
-@dataclass(frozen=True, eq=False)
-class LinearFit:
-    """The latent of a partial fit.
-
-    Attributes:
-        latent: `(..., k)` float64.
-        condition: estimated condition number of the diagonally scaled normal matrix; `inf` when singular.
-        rank: number of latent directions the known coordinates determine. Below k without a noise level, the latent
-            is the least-squares solution of smallest norm.
-        covariance_factor: `(k, k)` F with latent covariance `F F^T` (posterior only), else None.
-    """
-
-    latent: FloatArray
-    condition: float
-    rank: int
-    covariance_factor: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +57,7 @@ class LinearFitter:
         self.latent_std = np.asarray(latent_std, np.float64)
         self._factors = Recent(MASKS_KEPT)
 
-    def fit(self, vertices: FloatArray, known: BoolArray, noise_std: float = 0.0) -> LinearFit:
+    def fit(self, vertices: FloatArray, known: BoolArray, noise_std: float = 0.0) -> Fit:
         """Latents of `vertices (..., V, 3)` from the vertices in the mask `known (V,)`; the others are not looked at.
 
         With `noise_std` 0: least squares `min |C_known^T z - (x - mean)_known|`. With `noise_std` > 0 (mm): the
@@ -94,7 +77,14 @@ class LinearFitter:
             latent = self.latent_mean + solution * self.latent_std if noise_std > 0 else solution
             rank = len(self.latent_mean)
         covariance = self._covariance_factor(factor, known, noise_std) if noise_std > 0 else None
-        return LinearFit(latent.reshape(batch + latent.shape[-1:]), factor.condition, rank, covariance)
+        return Fit(
+            latent.reshape(batch + latent.shape[-1:]),
+            rank,
+            np.ones(batch, bool),
+            np.zeros(batch, int),
+            condition=factor.condition,
+            covariance_factor=covariance,
+        )
 
     def _factor(self, known: BoolArray, noise_std: float) -> _Factor:
         key = (np.packbits(known).tobytes(), noise_std)

@@ -14,7 +14,6 @@ the maximum of the posterior under the latent prior `N(m, s^2)` and independent 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -24,6 +23,7 @@ from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray
 from inface.fitting.basis import CoordinateBasis
 from inface.fitting.linear import known_residual
+from inface.fitting.result import Fit
 
 MASKS_KEPT = 8
 # Without a noise level, the prior only has to settle directions that the known vertices leave open.
@@ -31,23 +31,6 @@ TINY_NOISE_MM = 1e-3
 MAX_ITERATIONS = 200
 STEP_TOLERANCE = 1e-8  # in standard deviations of the latent
 GRADIENT_TOLERANCE = 1e-10  # relative to the gradient's two parts
-
-
-@dataclass(frozen=True, eq=False)
-class NetworkFit:
-    """The latents of a partial fit.
-
-    Attributes:
-        latent: `(..., K)` float64.
-        converged: `(...)` whether the iterations settled; where False, the latent is the best one seen.
-        iterations: `(...)` steps tried, of the start that was kept.
-        objective: `(...)` the minimised sum of squares, mm^2 (noise times the formula above).
-    """
-
-    latent: FloatArray
-    converged: BoolArray
-    iterations: np.ndarray
-    objective: FloatArray
 
 
 class NetworkFitter:
@@ -88,7 +71,7 @@ class NetworkFitter:
         noise_std: float = 0.0,
         starts: Sequence[FloatArray] = (),
         max_iterations: int = MAX_ITERATIONS,
-    ) -> NetworkFit:
+    ) -> Fit:
         """Latents of `vertices (..., V, 3)` from the vertices in the mask `known (V,)`; the others are not looked at.
 
         Args:
@@ -111,8 +94,9 @@ class NetworkFitter:
             runs = [self._minimise(s[i], gram, c, float(square), noise, max_iterations) for s in begin]
             best = min(runs, key=lambda run: (run[3], not run[1]))
             latent[i], converged[i], iterations[i], objective[i] = best
-        return NetworkFit(
+        return Fit(
             latent.reshape(batch + (width,)),
+            width,
             converged.reshape(batch),
             iterations.reshape(batch),
             objective.reshape(batch),

@@ -12,7 +12,7 @@ from inface.errors import CorrespondenceError
 from inface.measurement.anatomy import Anatomy, anatomy_of
 from inface.measurement.head import Head
 from inface.mesh import Mesh
-from inface.models.door import check_topology
+from inface.models.correspondence import check_topology
 from inface.template import Template, topology_hash
 from inface.transforms import procrustes
 from inface.units import MM_PER_UNIT, mm_per_unit

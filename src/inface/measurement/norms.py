@@ -82,7 +82,7 @@ def _who() -> tuple[FloatArray, FloatArray]:
 def circumference_curve(sex: str, days: FloatArray, z: float = 0.0) -> FloatArray:
     """WHO head circumference, mm, at days 0 to 1856 (rounded to whole days) and a z-score.
 
-    Example:
+    Examples:
         >>> circumference_curve("male", 365).item()
         460.637
     """

@@ -9,10 +9,11 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from inface._validate import FloatArray
+from inface._validate import BoolArray, FloatArray
 from inface.codecs.text_files import read_json, write_text
 from inface.errors import FormatError
 from inface.measurement.catalogue import CATALOGUE, id_of
+from inface.measurement.head import Head
 from inface.measurement.norms import Child
 
 SCHEMA = "inface-measurements"
@@ -79,6 +80,8 @@ class Measurements(Mapping[str, Measure]):
         date: of the visit as the user gives it, "".
         lines: name -> `(n, 3)` in the frame and unit of the shape: "circumference", "diagonal.l", "diagonal.r",
             "length", "width", for a picture.
+        head: the head itself, for pages; not written to files.
+        seen: `(V,)` what of it was seen, or None: all.
     """
 
     measures: Mapping[str, Measure]
@@ -89,6 +92,8 @@ class Measurements(Mapping[str, Measure]):
     versions: Mapping[str, str] = field(default_factory=dict)
     date: str = ""
     lines: Mapping[str, FloatArray] = field(default_factory=dict)
+    head: Head | None = None
+    seen: BoolArray | None = None
 
     def __getitem__(self, name: str) -> Measure:
         found = self.measures.get(id_of(name))

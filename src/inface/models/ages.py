@@ -29,6 +29,12 @@ class AgeCalibration:
 
     Raises:
         ValueError: a zero direction, or knots that do not rise strictly (then plus would not mean older).
+
+    Examples:
+        >>> import inface
+        >>> calibration = inface.load_default_model("disentangled").age_calibration
+        >>> round(calibration.to_months(calibration.to_code(12)))
+        12
     """
 
     direction: FloatArray

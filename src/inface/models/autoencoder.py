@@ -1,31 +1,36 @@
 """The autoencoder: one encoder, or one for each of identity, expression and age, and one decoder."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Unpack
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inface._validate import FloatArray
-from inface.codecs import ModelFile
+from inface._validate import BoolArray, FloatArray
+from inface.codecs.model_formats import ModelData, NetworkData
+from inface.compat import PathOrArrays
 from inface.errors import FormatError
-from inface.models import layout
-from inface.models.base import ModelExtras, MorphableModel, vertex_count
+from inface.fitting import Fit, NetworkFitter
+from inface.models.base import MorphableModel
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
+from inface.models.parts import ModelExtras, vertex_count
+from inface.models.saving import extras_of
 
 BLOCKS = ("identity", "expression", "age")
 
 
-class AEMorphableModel(MorphableModel):
+class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
     """Networks on flattened `x - mean`: leaky ReLU after every layer of an encoder, none after the decoder's last.
 
     Made from a file, `AEMorphableModel("model.h5")`, or from arrays by keyword. From a file, the encoders are read
     when they are first used.
 
     Args:
-        path: an HDF5 model file (or an open one); then nothing else is given.
         encoders: `{"": network}` for a plain autoencoder, or `{"identity": ..., "expression": ..., "age": ...}` for a
             disentangled one, whose latent is the three outputs in this order; each takes `3V` numbers.
         decoder: from the latent to `3V` numbers.
@@ -39,30 +44,18 @@ class AEMorphableModel(MorphableModel):
     """
 
     kind = "autoencoder"
+    projects = False
 
     def __init__(
         self,
-        path: str | Path | ModelFile | None = None,
         *,
-        encoders: Mapping[str, Network] | None = None,
-        decoder: Network | None = None,
-        mean_vertices: ArrayLike | None = None,
+        encoders: Mapping[str, Network],
+        decoder: Network,
+        mean_vertices: ArrayLike,
+        latent: LatentSpace,
         triangles: ArrayLike | None = None,
-        latent: LatentSpace | None = None,
         **extras: Unpack[ModelExtras],
     ) -> None:
-        if path is not None:
-            file = layout.open_model(path)
-            try:
-                AEMorphableModel.__init__(self, **layout.autoencoder_arguments(file))
-            except (ValueError, TypeError) as error:
-                file.close()
-                if isinstance(error, FormatError):
-                    raise
-                raise FormatError(f"'{file.path}': {error}") from None
-            return
-        if encoders is None or decoder is None or mean_vertices is None or latent is None:
-            raise TypeError("give a path, or encoders, decoder, mean_vertices and latent")
         self.encoders = _ordered(encoders)
         self.decoder = decoder
         widths = self.encoders.widths
@@ -74,7 +67,7 @@ class AEMorphableModel(MorphableModel):
             )
         if decoder.output_width != width:
             raise ValueError(f"decoder: expected {width} numbers (3 per vertex), it gives {decoder.output_width}")
-        blocks = layout.blocks_of(widths)
+        blocks = blocks_of(widths)
         if blocks and latent.blocks and dict(latent.blocks) != blocks:
             raise ValueError(f"blocks: the encoders' widths give {blocks}, the latent space says {latent.blocks}")
         if blocks and not latent.blocks:
@@ -92,7 +85,7 @@ class AEMorphableModel(MorphableModel):
     def is_linear(self) -> bool:
         return self.decoder.linear or len(self.decoder.weights) == 1
 
-    def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
+    def encode_checked(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         flat, mean = self._flat(vertices)
         out = np.zeros((*flat.shape[:-1], len(self.latent)), self.dtype)
         start = 0
@@ -111,10 +104,46 @@ class AEMorphableModel(MorphableModel):
             )
         return encoder
 
-    def _weights(self) -> dict[str, Any]:
-        return layout.autoencoder_weights(self)
+    @cached_property
+    def fitter(self) -> NetworkFitter:
+        """What fits codes to known vertices; kept, with the factors of the masks used last."""
+        net, latent = self.decoder, self.latent
+        return NetworkFitter(net.weights, net.biases, net.slope, self.mean_vertices, latent.mean, latent.std)
 
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "AEMorphableModel":
+    def fit_known(self, vertices: FloatArray, known: BoolArray, noise: float) -> Fit:
+        filled = np.where(known[:, None], vertices, self.mean_vertices)
+        fit = self.fitter.fit(vertices, known, noise, starts=[self.encode_checked(filled)])
+        return replace(fit, latent=fit.latent.astype(self.dtype, copy=False))
+
+    def data(self) -> ModelData:
+        return ModelData(
+            "autoencoder",
+            latent_mean=self.latent.mean,
+            latent_std=self.latent.std,
+            decoder=self.decoder.data(),
+            encoders={name: network.data for name, network in self.encoders.items()},
+            encoder_widths=self.encoders.widths,
+            **self._common_data(),
+        )
+
+    @classmethod
+    def from_data(cls, data: ModelData) -> AEMorphableModel:
+        assert data.decoder is not None and data.latent_mean is not None and data.latent_std is not None
+        readers = {name: partial(_encoder_of, name, read) for name, read in data.encoders.items()}
+        try:
+            decoder = Network.of(data.decoder)
+        except ValueError as error:
+            raise ValueError(f"decoder: {error}") from None
+        return AEMorphableModel(
+            encoders=LazyNetworks(readers, data.encoder_widths),
+            decoder=decoder,
+            mean_vertices=data.mean_vertices,
+            triangles=data.triangles,
+            latent=LatentSpace(data.latent_mean, data.latent_std, data.blocks or blocks_of(data.encoder_widths)),
+            **extras_of(data),
+        )
+
+    def _copy(self, **extras: Unpack[ModelExtras]) -> AEMorphableModel:
         return AEMorphableModel(
             encoders=self.encoders,
             decoder=self.decoder,
@@ -134,3 +163,20 @@ def _ordered(encoders: Mapping[str, Network]) -> LazyNetworks:
     raise ValueError(
         f"encoders: expected one under the name '', or {', '.join(BLOCKS)}; got {', '.join(map(repr, encoders))}"
     )
+
+
+def blocks_of(widths: Mapping[str, int]) -> dict[str, slice]:
+    """Blocks of a latent that is the encoders' outputs one after the other; none for a single plain encoder."""
+    if set(widths) == {""}:
+        return {}
+    ends = np.cumsum(list(widths.values())).tolist()
+    return {name: slice(end - widths[name], end) for name, end in zip(widths, ends, strict=True)}
+
+
+def _encoder_of(name: str, read: Callable[[], NetworkData]) -> Network:
+    try:
+        return Network.of(read())
+    except FormatError:
+        raise
+    except ValueError as error:
+        raise FormatError(f"{name} encoder: {error}".lstrip()) from None

@@ -1,50 +1,37 @@
 """What every model is and does: encode, decode, sample, edit, complete, save."""
 
-from abc import ABC, abstractmethod
+from __future__ import annotations
+
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, Unpack
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from inface import _validate
 from inface._validate import FloatArray, IntArray
-from inface.editing import block_code
-from inface.geometry.deform import FillKind
+from inface.codecs.mesh_html import turning_html
+from inface.codecs.model_formats import (
+    CARD_LIMIT,
+    contents_hash,
+    inface_h5,
+)
+from inface.compat import ModelNames
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
-from inface.models import door, layout
+from inface.models import codes, completion, correspondence
 from inface.models.ages import AgeCalibration
+from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
-from inface.template import Template
-
-if TYPE_CHECKING:
-    from inface.models.results import Reconstruction
+from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.saving import Saved
 
 
-class ModelExtras(TypedDict, total=False):
-    """What a model may know beside its weights; see `MorphableModel` for the meaning.
-
-    `template` fills in `triangles`, `landmarks`, `regions`, `mirror`, `unit` and `colors` where they are not given.
-    """
-
-    template: Template
-    landmarks: Mapping[str, int]
-    regions: Mapping[str, IntArray]
-    mirror: IntArray | None
-    unit: str
-    colors: ArrayLike | None
-    noise_std: float | None
-    expressions: Mapping[str, ArrayLike]
-    age_calibration: AgeCalibration | None
-    card: Mapping[str, str]
-
-
-class MorphableModel(BlockEdits, ABC):
+class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -62,6 +49,11 @@ class MorphableModel(BlockEdits, ABC):
     """
 
     kind: ClassVar[str]
+    projects: ClassVar[bool]  # whether a decoded shape has the code it was decoded from
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in vars(cls):
+            cls.kinds[cls.kind] = cls
 
     def __init__(
         self,
@@ -78,50 +70,20 @@ class MorphableModel(BlockEdits, ABC):
         self.latent = latent
         self.mean_vertices = stored_floats("mean_vertices", mean_vertices)
         vertex_count(self.mean_vertices)
-        self.template = self._template(triangles, extras)
+        self.template = template_of(self.mean_vertices, triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
-        self.noise_std = _noise_std(extras.get("noise_std"))
+        self.noise_std = checked_noise(extras.get("noise_std"))
         self.expressions = self._expressions(extras.get("expressions", {}))
         self.age_calibration = self._calibration(extras.get("age_calibration"))
         self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
-        if sum(len(k) + len(v) for k, v in self.card.items()) > layout.CARD_LIMIT:
-            raise ValueError(f"card: expected at most {layout.CARD_LIMIT} characters")
+        if sum(len(k) + len(v) for k, v in self.card.items()) > CARD_LIMIT:
+            raise ValueError(f"card: expected at most {CARD_LIMIT} characters")
 
-    def _template(self, triangles: ArrayLike | None, extras: ModelExtras) -> Template:
-        given = extras.get("template")
-        default: dict[str, Any] = {} if given is None else vars(given) | {"colors": given.mesh.colors}
-        if triangles is None:
-            if given is None:
-                raise ValueError("triangles: give them, or a template that has them")
-            triangles = given.mesh.triangles
-        mesh = Mesh(self.mean_vertices, triangles, extras.get("colors", default.get("colors")))
-        t = mesh.triangles
-        repeated = (t[:, 0] == t[:, 1]) | (t[:, 1] == t[:, 2]) | (t[:, 2] == t[:, 0])
-        if repeated.any():
-            first = int(np.argmax(repeated))
-            raise ValueError(
-                f"triangles: {int(repeated.sum())} repeat a vertex (the first is number {first}, {t[first].tolist()})"
-            )
-        regions = {}
-        for name, ids in extras.get("regions", default.get("regions", {})).items():
-            ids = np.asarray(ids)
-            if ids.dtype.kind not in "iu":
-                raise ValueError(f"region '{name}': expected vertex indices, got dtype {ids.dtype}")
-            regions[str(name)] = ids
-        unit = extras.get("unit", default.get("unit", "mm"))
-        if unit not in door.UNITS:
-            raise ValueError(f"unit: expected one of {', '.join(door.UNITS)}, got '{unit}'")
-        mirror = extras.get("mirror", default.get("mirror"))
-        if mirror is not None and np.shape(mirror) != (len(mesh.vertices),):
-            raise ValueError(f"mirror: expected shape ({len(mesh.vertices)},), got {np.shape(mirror)}")
-        landmarks = extras.get("landmarks", default.get("landmarks", {}))
-        return Template(mesh, dict(landmarks), regions, mirror, unit)
-
-    def _expressions(self, codes: Mapping[str, ArrayLike]) -> Mapping[str, FloatArray]:
-        if not codes:
+    def _expressions(self, given: Mapping[str, ArrayLike]) -> Mapping[str, FloatArray]:
+        if not given:
             return {}
         block = self.latent.block("expression")
-        made = {str(n): block_code(f"expression '{n}'", c, block, len(self.latent)) for n, c in codes.items()}
+        made = {str(n): codes.block_code(f"expression '{n}'", c, block, len(self.latent)) for n, c in given.items()}
         for name, code in made.items():
             if code.ndim != 1:
                 raise ValueError(f"expression '{name}': expected one code, got shape {code.shape}")
@@ -143,6 +105,10 @@ class MorphableModel(BlockEdits, ABC):
             f"{type(self).__name__}({len(self.mean_vertices)} vertices, latent {len(self.latent)}"
             f"{f' = {blocks}' if blocks else ''}, {self.dtype})"
         )
+
+    def _repr_html_(self) -> str:
+        """The mean head, turning, in a notebook."""
+        return turning_html(self.template.mesh, repr(self))
 
     @property
     def triangles(self) -> IntArray:
@@ -172,7 +138,7 @@ class MorphableModel(BlockEdits, ABC):
     @cached_property
     def hash(self) -> str:
         """Hash of weights, topology and everything that gives codes their meaning (not of the card)."""
-        return layout.contents_hash(layout.contents(self))
+        return contents_hash(inface_h5.contents(self.data()))
 
     # --- codes and vertices
 
@@ -185,13 +151,30 @@ class MorphableModel(BlockEdits, ABC):
         noise_std: float | None = None,
         align: bool = False,
         check: bool = True,
+        sigma: float = 0,
+        num_components: int | None = None,
     ) -> FloatArray:
         """Latent code `(..., K)` of a mesh or of vertices `(..., V, 3)`, in the model's dtype.
 
         With a mask (booleans, 0/1 integers or vertex indices of what is unknown; of what is known with `invert_mask`)
         the code is fitted to the known vertices only, weighed by `noise_std` (mm; see `models.completion`). For
-        `align`, `check` and the errors see `models.door.admit`; each shape of a batch is aligned by itself.
+        `align`, `check` and the errors see `models.correspondence.check`; each shape of a batch is aligned by itself.
+
+        `sigma` and `num_components` are the reference's, of PCA models and one shape: a penalty on undivided codes
+        (`noise_std` is better), and how many components are fitted; `decode` takes a code of that length.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> child = model.sample_meshes(1, seed=1)[0]
+            >>> code = model.encode(child)
+            >>> bool(abs(model.decode(code) - child.vertices).max() < 1e-2)
+            True
+            >>> model.encode(child, unknown_vertex_mask=model.template.regions["nose"]).shape == code.shape
+            True
         """
+        if sigma or num_components is not None:
+            return self.encode_as_published(vertices, unknown_vertex_mask, invert_mask, sigma, num_components)
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
             codes = [
@@ -199,21 +182,38 @@ class MorphableModel(BlockEdits, ABC):
                 for shape in shapes.reshape(-1, *shapes.shape[-2:])
             ]
             return np.array(codes, self.dtype).reshape(*shapes.shape[:-2], len(self.latent))
-        arrival = door.admit(
+        came = correspondence.check(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
         )
-        if arrival.known is None:
-            return self._encode(arrival.vertices)
-        from inface.models import completion
+        if came.known is None:
+            return self.encode_checked(came.vertices)
+        return completion.encode_known(self, came.vertices, came.known, noise_std)
 
-        return completion.encode_known(self, arrival.vertices, arrival.known, noise_std)
+    def encode_as_published(
+        self,
+        vertices: Mesh | ArrayLike,
+        unknown_vertex_mask: ArrayLike | None,
+        invert_mask: bool,
+        sigma: float,
+        num_components: int | None,
+    ) -> FloatArray:
+        """`encode` with the reference's `sigma` and `num_components`; only a PCA model has it."""
+        raise ValueError("sigma, num_components: only PCA models take them, whose components are in order")
 
     @abstractmethod
     def decode(self, latent: ArrayLike) -> FloatArray:
         """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
 
     def decode_mesh(self, latent: ArrayLike) -> Mesh:
-        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> mesh = model.decode_mesh(model.latent_mean)
+            >>> len(mesh.vertices) == len(model.mean_vertices), "prn" in mesh.landmarks.names
+            (True, True)
+        """
         vertices = self.decode(latent)
         if vertices.ndim != 2:
             raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
@@ -222,7 +222,14 @@ class MorphableModel(BlockEdits, ABC):
         return Mesh(vertices, self.triangles, self.colors, landmarks)
 
     def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
-        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.sample_latents(3, seed=1).shape == (3, len(model.latent))
+            True
+        """
         if not n >= 0 or int(n) != n:
             raise ValueError(f"n: expected a whole number of samples, got {n}")
         if not np.isfinite(deviation_factor) or deviation_factor < 0:
@@ -230,9 +237,26 @@ class MorphableModel(BlockEdits, ABC):
         noise = np.random.default_rng(seed).standard_normal((int(n), len(self.latent)))
         return (self.latent_mean + deviation_factor * self.latent_std * noise).astype(self.dtype)
 
-    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
-        """`n` random meshes; see `sample_latents`."""
-        return [self.decode_mesh(code) for code in self.sample_latents(n, deviation_factor, seed)]
+    def sample_meshes(
+        self,
+        n: int | None = None,
+        deviation_factor: float = 1,
+        seed: int | None = None,
+        *,
+        num_samples: int | None = None,
+    ) -> list[Mesh]:
+        """`n` random meshes (the reference's scripts say `num_samples=`); see `sample_latents`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> len(model.sample_meshes(2, deviation_factor=0.5, seed=1))
+            2
+        """
+        if (n is None) == (num_samples is None):
+            raise TypeError("sample_meshes: give the number of meshes, once")
+        count: Any = num_samples if n is None else n
+        return [self.decode_mesh(code) for code in self.sample_latents(count, deviation_factor, seed)]
 
     @property
     @abstractmethod
@@ -247,13 +271,27 @@ class MorphableModel(BlockEdits, ABC):
         return self.decode(self.latent_mean + steps) - self.decode(self.latent_mean)
 
     @abstractmethod
-    def _encode(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
+    def encode_checked(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray:
         """Codes `(..., K)` of checked vertices `(..., V, 3)`; entries of the blocks in `skip` are left at zero and
         cost nothing where the model can help it."""
 
-    @abstractmethod
-    def _weights(self) -> dict[str, Any]:
-        """The arrays that make up this kind of model, under the names they have in a file."""
+    def _common_data(self) -> dict[str, Any]:
+        """What a file says of every kind of model."""
+        t, age = self.template, self.age_calibration
+        return {
+            "mean_vertices": self.mean_vertices,
+            "triangles": self.triangles,
+            "colors": self.colors,
+            "regions": t.regions,
+            "landmarks": t.landmarks,
+            "mirror": t.mirror,
+            "unit": t.unit,
+            "blocks": self.blocks,
+            "noise_std": self.noise_std,
+            "expressions": self.expressions,
+            "age": None if age is None else (age.direction, age.codes, age.months),
+            "card": self.card,
+        }
 
     def _flat(self, vertices: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Vertices flattened to `(..., 3V)`, and the mean `(3V,)` to be taken off them, in the wider of both types."""
@@ -264,72 +302,25 @@ class MorphableModel(BlockEdits, ABC):
         """Checked latent codes `(..., K)` in the model's dtype."""
         return _validate.finite("latent", _validate.floats("latent", latent, (len(self.latent),), dtype=self.dtype))
 
-    # --- partial shapes
-
-    def reconstruct_mesh(
-        self,
-        mesh: Mesh,
-        unknown_vertex_mask: ArrayLike | None = None,
-        invert_mask: bool = False,
-        back_match_known_vertices: bool | FillKind = False,
-        repeat: int = 1,
-        return_latent: bool = False,
-        *,
-        noise_std: float | None = None,
-        align: bool = False,
-        check: bool = True,
-    ) -> Any:
-        """The mesh as the model sees it, its unknown vertices filled in; with `return_latent` also the code `(K,)`.
-
-        For the arguments see `reconstruct`.
-        """
-        from inface.models import completion
-
-        return completion.reconstruct_mesh(
-            self,
-            mesh,
-            unknown_vertex_mask,
-            invert_mask,
-            back_match_known_vertices,
-            repeat,
-            return_latent,
-            noise_std=noise_std,
-            align=align,
-            check=check,
-        )
-
-    def reconstruct(
-        self,
-        mesh: Mesh,
-        unknown_vertex_mask: ArrayLike | None = None,
-        invert_mask: bool = False,
-        back_match_known_vertices: bool | FillKind = False,
-        repeat: int = 1,
-        *,
-        noise_std: float | None = None,
-        align: bool = False,
-        check: bool = True,
-    ) -> "Reconstruction":
-        """The same as a record with latent, residual and more; see `models.completion.reconstruct`."""
-        from inface.models import completion
-
-        return completion.reconstruct(
-            self,
-            mesh,
-            unknown_vertex_mask,
-            invert_mask,
-            back_match_known_vertices,
-            repeat,
-            noise_std=noise_std,
-            align=align,
-            check=check,
-        )
-
     # --- the whole model
 
-    def with_extras(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
-        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`."""
-        mine: ModelExtras = {
+    def with_extras(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
+        """The same model with other colours, expressions, age calibration, card, ...; see `ModelExtras`.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> named = model.with_extras(card={"data": "synthetic children"})
+            >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
+            ('synthetic children', True)
+        """
+        mine = self._extras()
+        mine.update(extras)
+        return self._copy(**mine)
+
+    def _extras(self) -> ModelExtras:
+        """All extras, with the parts of the template one by one."""
+        return {
             "landmarks": self.template.landmarks,
             "regions": self.template.regions,
             "mirror": self.template.mirror,
@@ -340,16 +331,10 @@ class MorphableModel(BlockEdits, ABC):
             "age_calibration": self.age_calibration,
             "card": self.card,
         }
-        mine.update(extras)
-        return self._copy(**mine)
 
     @abstractmethod
-    def _copy(self, **extras: Unpack[ModelExtras]) -> "MorphableModel":
+    def _copy(self, **extras: Unpack[ModelExtras]) -> MorphableModel:
         """The same weights with these extras."""
-
-    def save(self, path: str | Path) -> None:
-        """Write the model to an HDF5 file, atomically; the INFACE reference opens it too."""
-        layout.save(self, path)
 
     def visualize(self, **options: Any) -> Any:
         """Open the browser viewer with sliders for the latent blocks (needs the extra `viewer`)."""
@@ -357,25 +342,8 @@ class MorphableModel(BlockEdits, ABC):
 
         return viewer.view(self, **options)
 
-    @staticmethod
-    def load_correct_morphable_model(path: str | Path) -> "MorphableModel":
-        """The reference's name for `inface.load_model`."""
-        from inface.models import load_model
+    def to_torch(self, **options: Any) -> Any:
+        """The model as a PyTorch module: `inface.torch_layer.InfaceLayer(self, **options)` (extra `train`)."""
+        from inface.torch_layer import InfaceLayer
 
-        return load_model(path)
-
-
-def vertex_count(mean_vertices: ArrayLike) -> int:
-    """V of mean vertices `(V, 3)`; `ValueError` for any other shape."""
-    shape = np.shape(mean_vertices)
-    if len(shape) != 2 or shape[1] != 3 or not shape[0]:
-        raise ValueError(f"mean_vertices: expected shape (V, 3), got {shape}")
-    return shape[0]
-
-
-def _noise_std(value: float | None) -> float | None:
-    if value is None:
-        return None
-    if not (np.isfinite(value) and value >= 0):
-        raise ValueError(f"noise_std: expected a number of zero or more (mm), got {value}")
-    return float(value)
+        return InfaceLayer(self, **options)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.editing import put, strengthened
 from inface.errors import InfaceError
 from inface.mesh import Mesh
+from inface.models.codes import put, strengthened
 
 if TYPE_CHECKING:
     from inface.models.base import MorphableModel

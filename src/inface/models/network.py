@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import FloatArray, finite
+from inface.codecs.model_formats import NetworkData
 
 _BLOCK = 4096  # coordinates of a batch that are centred at a time
 _LARGE = 2**20  # entries of a matrix that no cache holds
@@ -65,6 +66,15 @@ class Network:
         biases = (stored_floats(f"bias of layer {i}", b).astype(dtype, copy=False) for i, b in enumerate(self.biases))
         object.__setattr__(self, "biases", tuple(biases))
         object.__setattr__(self, "slope", slope)
+
+    @classmethod
+    def of(cls, data: NetworkData) -> "Network":
+        """From the arrays of a file."""
+        return cls(data.weights, data.biases, data.slope)
+
+    def data(self) -> NetworkData:
+        """The arrays as they stand in a file."""
+        return NetworkData(self.weights, self.biases, self.slope)
 
     @property
     def input_width(self) -> int:

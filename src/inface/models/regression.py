@@ -11,25 +11,35 @@ from numpy.typing import ArrayLike
 from inface._validate import FloatArray, finite, floats
 from inface.codecs.regression_json import (
     AttributeData,
+    LabelMap,
+    attributes_of,
     read_attributes,
     read_linear_regressor,
     write_attributes,
     write_linear_regressor,
 )
+from inface.compat import RegressorNames
 from inface.mesh import Mesh
-from inface.models import door
+from inface.models import correspondence
+from inface.models.label_maps import to_label, to_score
 from inface.models.latent import LatentSpace
 
 if TYPE_CHECKING:
     from inface.models.base import MorphableModel
 
 
-class LinearRegressor:
+class LinearRegressor(RegressorNames):
     """`y = matrix @ x + intercept`, e.g. from the latents of a head model to those of a skull model.
 
     Attributes:
         matrix: `(out, in)`.
         intercept: `(out,)`.
+
+    Examples:
+        >>> import inface
+        >>> head_to_skull = inface.LinearRegressor([[2.0, 0.0], [0.0, 1.0]], [0.0, 1.0])
+        >>> head_to_skull([1.0, 1.0]).tolist()
+        [2.0, 2.0]
     """
 
     def __init__(self, matrix: ArrayLike | str | Path, intercept: ArrayLike | None = None) -> None:
@@ -59,8 +69,6 @@ class LinearRegressor:
         codes = finite("latent", floats("latent", latent, (self.matrix.shape[1],)))
         return codes @ self.matrix.T + self.intercept
 
-    translate_latent_code = __call__  # the reference's name
-
 
 @dataclass(frozen=True, eq=False)
 class Correction:
@@ -80,6 +88,8 @@ class Correction:
 
 class AttributeRegressor:
     """Attributes as linear functions of standardised latents: `weights @ (z - mean) / std + attribute's mean`.
+
+    Where an attribute has a mapping, this is its score, and the estimate is the score's label; see `models.label_maps`.
 
     Attributes:
         attributes: name -> weights `(d,)` on the first d latent entries, mean, std, description.
@@ -107,7 +117,14 @@ class AttributeRegressor:
         chosen = list(self.attributes if names is None else names)
         weights, means = self._rows(space, chosen)
         values = space.standardise(_codes(space, latent)) @ weights.T + means
-        return {name: values[..., i] for i, name in enumerate(chosen)}
+        return {name: to_label(self.attributes[name].mapping, values[..., i]) for i, name in enumerate(chosen)}
+
+    def default_target(self, name: str) -> float:
+        """The attribute's mean in the population it was learnt on."""
+        if name not in self.attributes:
+            raise ValueError(f"no attribute '{name}'; there are: {', '.join(self.attributes)}")
+        one = self.attributes[name]
+        return one.mean if one.mapping is None else one.mapping.original_mean
 
     def correct(
         self,
@@ -134,8 +151,12 @@ class AttributeRegressor:
         codes = _codes(space, latent)
         change = -space.standardise(codes) @ weights.T  # target - estimate, less the means on both sides
         for i, (name, value) in enumerate(targets.items()):
-            if value is not None:
-                change[..., i] += float(finite(f"target '{name}'", floats("target", value, ()))) - means[i]
+            mapping = self.attributes[name].mapping
+            if value is not None or mapping is not None:
+                wanted = self.default_target(name) if value is None else value
+                label = float(finite(f"target '{name}'", floats("target", wanted, ())))
+                _within(name, label, mapping)
+                change[..., i] += float(to_score(mapping, label)) - means[i]
         change[..., len(targets) :] = 0
         shift = change @ np.linalg.pinv(weights, rcond=1e-9).T
         missed = np.abs(shift @ weights.T - change)
@@ -164,13 +185,13 @@ class AttributeRegressor:
         The keywords are those of every edit, see `models.edits.BlockEdits`: the result stands in the mesh's own frame
         with its colours and landmarks.
         """
-        arrival = door.admit(model.template, mesh, align=align, check=check)
-        own = model._encode(arrival.vertices)
+        arrival = correspondence.check(model.template, mesh, align=align, check=check)
+        own = model.encode_checked(arrival.vertices)
         corrected = self.correct(model, own, targets, fixed)
         before, after = (
             {name: float(value) for name, value in self.estimate(model, code).items()} for code in (own, corrected)
         )
-        return Correction(model._result(arrival, corrected, own if keep_detail else None), corrected, before, after)
+        return Correction(model.mesh_of(arrival, corrected, own if keep_detail else None), corrected, before, after)
 
     def _rows(self, space: LatentSpace, names: Sequence[str]) -> tuple[FloatArray, FloatArray]:
         """Weights `(n, K)`, zero where the latent has no spread, and means `(n,)`."""
@@ -204,10 +225,10 @@ def get_measurement_corrected_meshes(
         measurement_optima: one target a measurement, None for the population's mean.
 
     Returns:
-        meshes, estimates `(measurements, meshes)`, targets `(measurements, meshes)`.
+        meshes, estimates `(measurements, meshes)`, targets `(measurements,)`, or `(measurements, meshes)` where
+        something is held fixed.
     """
-    entries = shape_factor_function.items()
-    regressor = AttributeRegressor({name: AttributeData(np.array(e[0], float), e[1], e[2]) for name, e in entries})
+    regressor = AttributeRegressor(attributes_of(shape_factor_function))
     kinds = list(measurement_kinds)
     optima = list(np.atleast_1d(np.asarray(measurement_optima, object)))
     if len(optima) == 1:
@@ -220,8 +241,19 @@ def get_measurement_corrected_meshes(
     estimates = regressor.estimate(model, latent, kinds)
     shapes = model.decode(regressor.correct(model, latent, targets, fixed))
     meshes = [mesh.with_vertices(shape) for mesh, shape in zip(registered_meshes, shapes, strict=True)]
-    wanted = [regressor.attributes[k].mean if v is None else float(v) for k, v in targets.items()]
-    return meshes, np.stack([estimates[k] for k in kinds]), np.repeat(np.array(wanted)[:, None], len(meshes), 1)
+    wanted = np.array([regressor.default_target(k) if v is None else float(v) for k, v in targets.items()])
+    return (
+        meshes,
+        np.stack([estimates[k] for k in kinds]),
+        np.repeat(wanted[:, None], len(meshes), 1) if fixed else wanted,
+    )
+
+
+def _within(name: str, label: float, mapping: LabelMap | None) -> None:
+    """Refuse a target that lies outside what the attribute was learnt on, where its map is held at the ends."""
+    if mapping is not None and mapping.labels is not None and not mapping.labels[0] <= label <= mapping.labels[-1]:
+        low, high = float(mapping.labels[0]), float(mapping.labels[-1])
+        raise ValueError(f"target '{name}': {label:g} lies outside what was learnt ({low:g} to {high:g})")
 
 
 def _space(model: "MorphableModel | LatentSpace") -> LatentSpace:

@@ -13,7 +13,7 @@ from typing import Any
 import inface
 from inface.codecs import atomic_write
 
-_VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "path", "rect", "circle", "line", "polyline", "polygon"})
+_VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data: 'self' file:"
 _SCRIPTED = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:"
 Attribute = str | float | bool | None

@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from inface.pages.document import Html, element
 
-_ROW, _NAMES, _BAR = 22, 230, 360
-_LEFT, _TOP, _WIDTH, _HEIGHT = 62, 10, 520, 220
+_ROW, _BAR = 22, 240
+_LEFT, _TOP, _WIDTH, _HEIGHT = 62, 16, 520, 220
 _COLOURS = ("#2b6c96", "#b45309", "#2f7d4f", "#8a4f9e", "#64748b")
 
 
@@ -27,20 +27,21 @@ def bars(
     spans = list(intervals) if intervals is not None else [None] * len(values)
     ends = [max(v, 0.0 if s is None else s[1]) for v, s in zip(values, spans, strict=True)]
     top = max([e for e in ends if np.isfinite(e)], default=0.0) or 1.0
+    side = min(260, 24 + 7 * max((len(n) for n in names), default=0))  # room for the names
     parts: list[Html] = []
     for i, (name, value, span, end) in enumerate(zip(names, values, spans, ends, strict=True)):
         y, tall = i * _ROW + 4, _ROW - 7
-        parts.append(element("text", name, x=_NAMES - 8, y=y + 13, text_anchor="end"))
+        parts.append(element("text", name, x=side - 8, y=y + 13, text_anchor="end"))
         if not np.isfinite(value):
-            parts.append(element("text", "not a number", x=_NAMES + 6, y=y + 13))
+            parts.append(element("text", "not a number", x=side + 6, y=y + 13))
             continue
         wide = _BAR * max(value, 0) / top
-        parts.append(element("rect", x=_NAMES, y=y, width=f"{wide:.1f}", height=tall, class_="bar"))
+        parts.append(element("rect", x=side, y=y, width=f"{wide:.1f}", height=tall, class_="bar"))
         if span is not None:
-            a, b = (_NAMES + _BAR * max(x, 0) / top for x in span)
+            a, b = (side + _BAR * max(x, 0) / top for x in span)
             parts.append(element("path", d=f"M{a:.1f} {y + tall / 2}H{b:.1f}", class_="interval"))
-        parts.append(element("text", f"{value:.2f}", x=f"{_NAMES + _BAR * max(end, 0) / top + 6:.1f}", y=y + 13))
-    return _svg(_NAMES + _BAR + 80, _ROW * len(names) + 6, label, parts)
+        parts.append(element("text", f"{value:.2f}", x=f"{side + _BAR * max(end, 0) / top + 6:.1f}", y=y + 13))
+    return _svg(side + _BAR + 60, _ROW * len(names) + 6, label, parts)
 
 
 def lines(
@@ -87,7 +88,7 @@ def lines(
             )
             parts.append(dot)
     side = 150 if len(drawn) > 1 else 20
-    return _svg(_LEFT + _WIDTH + side, _TOP + _HEIGHT + 50, f"{y_label} against {x_label}", parts)
+    return _svg(_LEFT + _WIDTH + side, _TOP + _HEIGHT + 50, f"{y_label} against {x_label}", parts, "curves")
 
 
 def ticks(low: float, high: float, count: int = 5) -> np.ndarray:
@@ -125,5 +126,8 @@ def _axes(at, x_ticks: np.ndarray, y_ticks: np.ndarray, x_label: str, y_label: s
     return parts
 
 
-def _svg(width: float, height: float, label: str, parts: Sequence[Html]) -> Html:
-    return element("svg", *parts, viewbox=f"0 0 {width:g} {height:g}", role="img", aria_label=label)
+def _svg(width: float, height: float, label: str, parts: Sequence[Html], kind: str | None = None) -> Html:
+    room = f"max-width:{1.2 * width:.0f}px"
+    return element(
+        "svg", *parts, class_=kind, style=room, viewbox=f"0 0 {width:g} {height:g}", role="img", aria_label=label
+    )

@@ -3,7 +3,7 @@
 from inface.population.folder import load_population
 from inface.population.inspection import Findings, PopulationWarning, inspect, limits
 from inface.population.population import Population
-from inface.population.stack import MEMORY_LIMIT, empty_stack
+from inface.population.stack import MEMORY_LIMIT, empty_stack, flat_rows
 from inface.population.subjects import mirrored, split_by_subject, training_part
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Population",
     "PopulationWarning",
     "empty_stack",
+    "flat_rows",
     "inspect",
     "limits",
     "load_population",

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import FloatArray
+from inface.batches import values_in_order
 from inface.codecs import MeshData, read_mesh
+from inface.codecs.shape_store import is_store
 from inface.errors import CorrespondenceError, FormatError
 from inface.geometry.rotations import nearest_rotations
 from inface.mesh import Mesh
 from inface.population.align import align_in_place
 from inface.population.inspection import inspect, warn_of_findings, warn_of_table
 from inface.population.manifest import read_manifest
+from inface.population.packed import open_packed
 from inface.population.population import Population
 from inface.population.stack import MEMORY_LIMIT, empty_stack
 from inface.template import Template, topology_hash
@@ -39,7 +42,8 @@ def load_population(
     Args:
         folder: meshes in any format that keeps vertex order, and optionally `manifest.csv` (columns: see
             `population.manifest.read_manifest`; what is missing limits what can be trained). The `factors.json` of a
-            synthetic cohort is read too.
+            synthetic cohort is read too. Or a packed population, `NAME.shapes`, which is opened as it is: its shapes
+            are in mm and aligned, stay on disk, and the other arguments do not matter.
         template: landmarks, regions and mirror pairs of the topology; None takes the first mesh alone.
         unit: of the files: "mm", "cm", "m" or "inch"; shapes come out in mm.
         align: rigid generalised Procrustes, size kept. The pose is that of the template, or of the first mesh.
@@ -56,6 +60,8 @@ def load_population(
         PopulationWarning: duplicates and outliers, by name, none is dropped; meshes that the table does not list; ages
             that look like days.
     """
+    if is_store(folder):
+        return open_packed(folder)
     manifest = read_manifest(Path(folder))
     if len(manifest.files) < 2:
         raise FormatError(f"'{folder}': expected at least 2 meshes, found {len(manifest.files)}")
@@ -64,15 +70,24 @@ def load_population(
     colors = np.zeros(shapes.shape[1:])
     coloured = 0
 
-    def read(i: int) -> FloatArray | None:
-        shapes[i], found = meshes.read(i)
+    def read(i: int) -> FloatArray | CorrespondenceError | FormatError | None:
+        try:
+            shapes[i], found = meshes.read(i)
+        except (CorrespondenceError, FormatError) as error:
+            return error
         return found
 
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for found in pool.map(read, range(len(meshes.files))):
-            if found is not None:
+    wrong = []
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as threads:
+        for found in values_in_order(read, range(len(meshes.files)), threads):
+            if isinstance(found, Exception):
+                wrong.append(found)
+            elif found is not None:
                 colors += found
                 coloured += 1
+    if wrong:
+        more = "" if len(wrong) == 1 else f"; and {len(wrong) - 1} more: " + "; ".join(map(str, wrong[1:6]))
+        raise type(wrong[0])(f"{wrong[0]}{more}")
     check_sizes(extents(shapes), [path.name for path in meshes.files], unit)
     template = meshes.template
     if template.mesh.colors is None and coloured == len(meshes.files):

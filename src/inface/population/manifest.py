@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, one_form
 from inface.codecs import MESH_SUFFIXES, atomic_write
 from inface.errors import FormatError
 
@@ -60,23 +61,29 @@ def read_manifest(folder: Path) -> Manifest:
         if not files:
             raise FormatError(f"'{folder}': expected registered meshes or a manifest.csv, found neither")
         return Manifest(files)
-    columns, lines, comma = _table(table)
-    files = _files(folder, table, columns["file"])
+    names, read = read_table(table)
+    files = _files(folder, table, names)
     twice = [path for path, count in Counter(files).items() if count > 1]
     if twice:
         raise FormatError(f"'{table}': '{min(twice).name}' stands more than once; give each scan one row")
     listed = set(files)
+    return Manifest(files, read, tuple(p.name for p in there if _is_mesh(p) and p not in listed))
+
+
+def read_table(table: Path) -> tuple[list[str], dict[str, NDArray]]:
+    """Names in the column "file", and the other columns, of a table as `read_manifest` describes it."""
+    columns, lines, comma = _table(table)
     read: dict[str, NDArray] = {}
     for name in columns:
         cells = _Cells(table, name, columns[name], lines)
         if name in ("subject", "expression"):
-            read[name] = np.array(columns[name], dtype=np.str_)
+            read[name] = one_form(np.array(columns[name], dtype=np.str_))
         elif name in _WORDS:
             read[name] = _named(cells, _WORDS[name])
         elif name in _NUMBERS:
             read[name] = _numbers(cells, _NUMBERS[name], comma)
     _check_subjects(table, read)
-    return Manifest(files, read, tuple(p.name for p in there if _is_mesh(p) and p not in listed))
+    return columns["file"], read
 
 
 def write_manifest(path: Path, files: Sequence[str], columns: Mapping[str, NDArray]) -> None:
@@ -157,6 +164,16 @@ def _files(folder: Path, table: Path, names: list[str]) -> list[Path]:
     for i in missing:
         if "\\" in names[i]:
             files[i] = folder / names[i].replace("\\", "/")
+    missing = [i for i in missing if not files[i].is_file()]
+    if not missing:
+        return files
+    there: dict[Path, dict[str, Path]] = {}  # names in one normal form of Unicode
+    for i in missing:
+        parent = files[i].parent
+        if parent not in there:
+            inside = parent.iterdir() if parent.is_dir() else ()
+            there[parent] = {unicodedata.normalize("NFC", p.name): p for p in inside}
+        files[i] = there[parent].get(unicodedata.normalize("NFC", files[i].name), files[i])
     missing = [i for i in missing if not files[i].is_file()]
     if not missing:
         return files

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inface._validate import FloatArray
+from inface._validate import FloatArray, one_form
 from inface.population.stack import chosen
 from inface.template import Template
 
@@ -19,7 +19,8 @@ class Population:
     Attributes:
         COLUMNS: the names of what may be known of each shape, as attributes here and columns of a `manifest.csv`.
         template: the topology, landmarks, regions and mirror pairs all shapes share.
-        shapes: `(N, V, 3)` float32 or float64, in the template's unit and frame; a memory map is allowed.
+        shapes: `(N, V, 3)` float32 or float64, in the template's unit and frame; a memory map is allowed, and
+            `MappedShapes` of a packed population.
         subject: `(N,)` str, the child's name; scans of one child share it. None when unknown.
         age_months: `(N,)` float, NaN where unknown; None when no age is known.
         sex: `(N,)` str "male", "female" or "" (unknown); None when unknown.
@@ -45,7 +46,7 @@ class Population:
     COLUMNS: ClassVar = ("subject", "age_months", "sex", "expression", "neutral", "weight", "split", "name")
 
     template: Template
-    shapes: FloatArray
+    shapes: Any
     subject: NDArray[np.str_] | None = None
     age_months: FloatArray | None = None
     sex: NDArray[np.str_] | None = None
@@ -60,12 +61,21 @@ class Population:
         expected = (len(self.shapes), len(self.template.mesh.vertices), 3)
         if self.shapes.shape != expected:
             raise ValueError(f"shapes: expected {expected} to fit the template, got {self.shapes.shape}")
+        if self.subject is not None:  # a name composed or decomposed is one name
+            object.__setattr__(self, "subject", one_form(self.subject))
         for column, value in self.columns.items():
             if len(value) != len(self):
                 raise ValueError(f"{column}: expected {len(self)} entries, one a shape, got {len(value)}")
         for key, value in self.factors.items():
             if len(value) != len(self):
                 raise ValueError(f"factor '{key}': expected {len(self)} rows, one a shape, got {len(value)}")
+
+    def __repr__(self) -> str:
+        children = "" if self.subject is None else f", {len(np.unique(self.subject))} subjects"
+        return (
+            f"Population({len(self)} shapes of {len(self.template.mesh.vertices)} vertices{children}"
+            f"{'; knows ' + ', '.join(self.columns) if self.columns else ''})"
+        )
 
     @property
     def columns(self) -> dict[str, NDArray]:

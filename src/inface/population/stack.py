@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from inface._validate import FloatArray
+from inface.codecs.shape_store import MappedShapes
 from inface.errors import FileAccessError
 
 MEMORY_LIMIT = 4 * 2**30
@@ -35,8 +36,40 @@ def empty_stack(shape: tuple[int, ...], dtype: DTypeLike = np.float32, limit: in
         return np.memmap(stream, dtype, "r+" if hasattr(os, "posix_fallocate") else "w+", shape=shape)
 
 
-def chosen(shapes: FloatArray, index) -> FloatArray:
-    """The shapes at `index`, as `Population.subset` takes them: of a memory map, many stay on disk."""
+def flat_rows(shapes: Any) -> Any:
+    """Shapes `(N, V, 3)` as rows `(N, 3V)`; those of a store are flattened where they are read."""
+    if isinstance(shapes, MappedShapes):
+        return FlatRows(shapes)
+    return shapes.reshape(len(shapes), int(np.prod(shapes.shape[1:])))
+
+
+class FlatRows:
+    """Shapes of a store as rows `(N, 3V)`, in memory only where they are indexed, row by row."""
+
+    def __init__(self, shapes: MappedShapes) -> None:
+        self.shapes, self.dtype = shapes, shapes.dtype
+        self.shape = (len(shapes), shapes.shape[1] * shapes.shape[2])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> FloatArray:
+        found = self.shapes[key]
+        return found.reshape(*found.shape[:-2], self.shape[1])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> FloatArray:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return self.shapes.nbytes
+
+
+def chosen(shapes: Any, index: Any) -> Any:
+    """The shapes at `index`, as `Population.subset` takes them: of a store all stay on disk, of a memory map many."""
+    if isinstance(shapes, MappedShapes):
+        return shapes.select(index)
     if not isinstance(shapes, np.memmap) or isinstance(index, slice):
         return shapes[index]
     rows = np.arange(len(shapes))[index]

@@ -1,6 +1,6 @@
-"""Stage 1: from whatever a camera or a program wrote to points, normals and a border that can be trusted."""
+"""Stage 1: from whatever a camera or a program wrote to a surface that can be trusted, in a frame of its own."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import sparse
@@ -8,32 +8,29 @@ from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.geometry.adjacency import adjacency, border_edges, components, triangle_areas, triangle_normals
-from inface.geometry.adjacency import vertex_normals as area_normals
+from inface.geometry.adjacency import components, referenced, triangle_areas, triangle_normals
 from inface.mesh import Mesh
-from inface.registration.prior import rms_radius
+from inface.registration.cloud import Cloud, open_border, point_cloud, surface_cloud
+from inface.transforms import Similarity
 
-# millimetres in one unit
-UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "inch": 25.4}
 FEWEST = 100  # points; fewer are no scan of a head
-CLOUD = 60000  # points kept for matching
 DENSE = 250000  # meshes with more vertices are thinned before anything else is done with them
 HASH = np.array([1, 0x9E3779B97F4A7C15 % 2**62, 0xC2B2AE3D27D4EB4F % 2**62])  # of a cell's three numbers
-SPARSE = 8000  # meshes with fewer vertices get points on their triangles too
 
 
 @dataclass(frozen=True, eq=False)
 class CleanScan:
-    """A scan made fit for matching, about its own centre and still in its own unit.
+    """A scan made fit for matching, in a frame of its own and still in its own unit.
+
+    The frame is the surface's: its centroid and principal axes. So a turned or shifted copy of a scan comes to the
+    same numbers, and to the same registration.
 
     Attributes:
-        vertices: `(n, 3)` welded, `scan = vertices + centre`.
+        vertices: `(n, 3)` welded, in the own frame.
         triangles: `(t, 3)`; empty for a point cloud.
         source: `(n,)` the scan's vertex each came from.
-        points, normals, border: the cloud `(m, 3)`, `(m, 3)`, `(m,)` that is matched: at most 60,000 points evenly
-            over the surface, unit normals outward, True near an open border.
-        weights: `(m,)` share of the surface a point stands for.
-        centre: `(3,)`, in the scan's unit.
+        cloud: the points that are matched, in the own frame: at most 60,000 evenly over the surface.
+        home: from the own frame to the scan's frame (no change of size).
         flipped: the scan was inside out.
         notes: what was done, in words.
         problem: why nothing can be fitted to this scan; "" when all is well.
@@ -42,21 +39,25 @@ class CleanScan:
     vertices: FloatArray
     triangles: IntArray
     source: IntArray
-    points: FloatArray
-    normals: FloatArray
-    border: BoolArray
-    weights: FloatArray
-    centre: FloatArray
+    cloud: Cloud
+    home: Similarity
     flipped: bool = False
     notes: tuple[str, ...] = ()
     problem: str = ""
 
+    def to_mm(self, scale: float) -> Similarity:
+        """From the scan's frame to the working frame: the own frame with `scale` millimetres to the scan's unit."""
+        return Similarity(scale=scale).compose(self.home.inverse())
+
     def inside_out(self) -> "CleanScan":
         """The same scan with its normals and winding turned round."""
-        return CleanScan(
-            self.vertices, self.triangles[:, ::-1], self.source, self.points, -self.normals, self.border,
-            self.weights, self.centre, not self.flipped, (*self.notes, "the surface was inside out and was turned"),
-        )  # fmt: skip
+        return replace(
+            self,
+            triangles=self.triangles[:, ::-1],
+            cloud=replace(self.cloud, normals=-self.cloud.normals),
+            flipped=not self.flipped,
+            notes=(*self.notes, "the surface was inside out and was turned"),
+        )
 
 
 @dataclass
@@ -84,18 +85,18 @@ def clean(scan: Mesh, *, smallest: float = 0.02, smooth_normals: int = 2) -> Cle
     had_triangles = len(triangles) > 0
     if had_triangles:
         triangles = triangles[finite[triangles].all(1)]
-        used &= _mask(triangles, len(finite))
+        used &= referenced(triangles, len(finite))
     if used.sum() < FEWEST:
         what = "vertices that belong to a triangle" if had_triangles else "points"
         return _unusable(f"the scan has {int(used.sum())} {what}; at least {FEWEST} are needed")
     notes = []
     if not finite.all():
         notes.append(f"{int((~finite).sum())} vertices were not finite and were dropped")
-    centre = np.median(scan.vertices[used], axis=0)
     ids = np.flatnonzero(used)
     rank = np.cumsum(used) - 1
-    work = _Work(scan.vertices[ids] - centre, rank[triangles], ids, notes)
-    size = float(np.linalg.norm(np.percentile(work.vertices, 98, axis=0) - np.percentile(work.vertices, 2, axis=0)))
+    home = own_frame(np.asarray(scan.vertices, float)[ids], rank[triangles])
+    work = _Work(home.inverse().apply(scan.vertices[ids]), rank[triangles], ids, notes)
+    size = extent(work.vertices)
     if not size > 0:
         return _unusable("all vertices of the scan lie in one place")
     _weld(work, 1e-6 * size)
@@ -108,47 +109,62 @@ def clean(scan: Mesh, *, smallest: float = 0.02, smooth_normals: int = 2) -> Cle
         _drop_pieces(work, smallest)
         _wind(work)
         flipped = _outward(work)
-        cloud = _surface_cloud(work, smooth_normals)
+        cloud = surface_cloud(work.vertices, work.triangles, _rim(work), smooth_normals)
     else:
         _drop_strays(work)
         if len(work.vertices) < FEWEST:
             return _unusable(f"the scan has {len(work.vertices)} points that hang together; {FEWEST} are needed")
-        cloud, flipped = _point_cloud(work), False
+        cloud, flipped = point_cloud(work.vertices), False
         work.notes.append("a point cloud without triangles: normals were estimated from neighbours")
-    points, normals, border, weights = cloud
-    return CleanScan(
-        work.vertices, work.triangles, work.source, points, normals, border, weights, centre, flipped,
-        tuple(work.notes),
-    )  # fmt: skip
+    return CleanScan(work.vertices, work.triangles, work.source, cloud, home, flipped, tuple(work.notes))
 
 
-def unit_candidates(cleaned: CleanScan, radius: float, unit: str | None = None) -> list[str]:
-    """Units in which the scan is about as large as the model (`radius`, mm), likeliest first; at least one.
+def own_frame(vertices: FloatArray, triangles: IntArray) -> Similarity:
+    """The frame of a surface: from its centroid and principal axes, mass by area, to the frame it is given in.
 
-    Shoulders make a scan larger and a bare face makes it smaller, so everything within a factor of 2.3 is kept.
+    The two axes along which the surface is most lopsided point to the longer side; the third makes them right-handed,
+    so that a head that is alike left and right has one frame too. Triangles far above the usual size count less.
     """
-    if unit is not None:
-        if unit not in UNITS:
-            raise ValueError(f"unit: expected one of {', '.join(UNITS)}, got '{unit}'")
-        return [unit]
-    own = rms_radius(cleaned.points, cleaned.weights)
-    off = {name: abs(np.log(own * factor / radius)) for name, factor in UNITS.items()}
-    ranked = sorted(off, key=lambda name: off[name])
-    return [ranked[0]] + [name for name in ranked[1:] if off[name] < np.log(2.3)]
+    if len(triangles):
+        w = triangle_areas(vertices, triangles)
+        w = np.minimum(w, 100 * np.median(w))
+        points = vertices[triangles].mean(1)
+        if not w.sum() > 0:
+            w = np.ones(len(points))
+    else:
+        points, w = vertices, np.ones(len(vertices))
+    w = w / w.sum()
+    middle = w @ points
+    centred = points - middle
+    axes = np.linalg.eigh((centred * w[:, None]).T @ centred)[1].T
+    along = centred @ axes.T
+    skew = (w @ along**3) / np.maximum((w @ along**2) ** 1.5, 1e-300)
+    weakest = int(np.abs(skew).argmin())
+    axes = axes * np.where((skew < 0) & (np.arange(3) != weakest), -1.0, 1.0)[:, None]
+    if np.linalg.det(axes) < 0:
+        axes[weakest] *= -1
+    return Similarity(axes.T, middle)
+
+
+def extent(points: FloatArray) -> float:
+    """Diagonal of the box that holds the middle 96 % of the points along each axis."""
+    return float(np.linalg.norm(np.percentile(points, 98, axis=0) - np.percentile(points, 2, axis=0)))
+
+
+def _rim(work: _Work) -> BoolArray:
+    """Where the surface ends."""
+    if work.rim is not None:
+        return work.rim
+    rim, small = open_border(work.triangles, len(work.vertices))
+    if small:
+        work.notes.append(f"{small} pinholes were taken for surface, not for its end")
+    return rim
 
 
 def _unusable(problem: str) -> CleanScan:
     none = np.zeros((0, 3))
-    return CleanScan(
-        none, np.zeros((0, 3), int), np.zeros(0, int), none, none, np.zeros(0, bool), np.zeros(0), np.zeros(3),
-        problem=problem,
-    )  # fmt: skip
-
-
-def _mask(triangles: IntArray, count: int) -> BoolArray:
-    mask = np.zeros(count, bool)
-    mask[triangles] = True
-    return mask
+    cloud = Cloud(none, none, np.zeros(0, bool), np.zeros(0))
+    return CleanScan(none, np.zeros((0, 3), int), np.zeros(0, int), cloud, Similarity(), problem=problem)
 
 
 def _select(work: _Work, keep: BoolArray) -> None:
@@ -163,11 +179,20 @@ def _weld(work: _Work, tolerance: float) -> None:
     """One vertex for all that coincide: dropping zero-area triangles without this tears the surface open."""
     cell = np.round(work.vertices / tolerance).astype(np.int64)
     key = cell @ HASH
-    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    first, back = _groups(key)
     if len(first) < len(key):
         work.notes.append(f"{len(key) - len(first)} duplicate vertices were welded")
         work.vertices, work.source = work.vertices[first], work.source[first]
         work.triangles = back[work.triangles]
+
+
+def _groups(key: IntArray) -> tuple[IntArray, IntArray]:
+    """First row of each group of equal keys, in the rows' order, and the group of each row."""
+    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int64)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[back]
 
 
 def _thin(work: _Work) -> None:
@@ -178,9 +203,9 @@ def _thin(work: _Work) -> None:
     if not cell > 0:
         return
     key = np.round(work.vertices / cell).astype(np.int64) @ HASH
-    _, first, back = np.unique(key, return_index=True, return_inverse=True)
+    first, back = _groups(key)
     work.rim = np.zeros(len(first), bool)
-    work.rim[back[border_edges(work.triangles).ravel()]] = True
+    work.rim[back[open_border(work.triangles, before)[0]]] = True
     share = np.bincount(back)
     work.vertices = np.stack([np.bincount(back, work.vertices[:, k]) / share for k in range(3)], 1)
     work.source = work.source[first]
@@ -209,7 +234,7 @@ def _drop_pieces(work: _Work, smallest: float) -> None:
     dropped = int(((area > 0) & ~large).sum())
     if dropped:
         work.notes.append(f"{dropped} small pieces were dropped")
-    _select(work, large[label] & _mask(work.triangles, len(work.vertices)))
+    _select(work, large[label] & referenced(work.triangles, len(work.vertices)))
 
 
 def _wind(work: _Work) -> None:
@@ -264,84 +289,9 @@ def _outward(work: _Work) -> bool:
     return share > 0.5
 
 
-def _surface_cloud(work: _Work, smooth_normals: int):
-    vertices, triangles = work.vertices, work.triangles
-    normals = area_normals(vertices, triangles)
-    near = adjacency(triangles, len(vertices))
-    for _ in range(smooth_normals):
-        normals = normals + near @ normals
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    rim = np.zeros(len(vertices))
-    rim[border_edges(triangles) if work.rim is None else work.rim] = 1
-    for _ in range(2):
-        rim = ((rim + near @ rim) > 0).astype(float)
-    area = triangle_areas(vertices, triangles)
-    weights = np.bincount(triangles.ravel(), np.repeat(area / 3, 3), len(vertices))
-    border = rim > 0
-    if len(vertices) < SPARSE:
-        return _more_points(vertices, triangles, normals, border, area)
-    if len(vertices) > CLOUD:
-        keep = _even_subset(vertices, weights, CLOUD)
-        return vertices[keep], normals[keep], border[keep], np.full(len(keep), weights.sum() / len(keep))
-    return vertices, normals, border, weights
-
-
-def _more_points(vertices, triangles, normals, border, area):
-    """Points on the triangles of a coarse mesh, so that matching finds the surface and not its corners."""
-    rng = np.random.default_rng(0)
-    pick = np.sort(rng.choice(len(triangles), 3 * SPARSE, p=area / area.sum()))
-    u, v = rng.random((2, len(pick), 1))
-    over = u + v > 1
-    u, v = np.where(over, 1 - u, u), np.where(over, 1 - v, v)
-    a, b, c = (triangles[pick, k] for k in range(3))
-    points = vertices[a] * (1 - u - v) + vertices[b] * u + vertices[c] * v
-    smooth = normals[a] * (1 - u - v) + normals[b] * u + normals[c] * v
-    smooth /= np.maximum(np.linalg.norm(smooth, axis=1, keepdims=True), 1e-12)
-    near_rim = (border[a] & border[b]) | (border[b] & border[c]) | (border[c] & border[a])
-    return points, smooth, near_rim, np.full(len(points), area.sum() / len(points))
-
-
-def _even_subset(points: FloatArray, weights, count: int) -> IntArray:
-    """About `count` points with chance by area, the same ones for any order of the input."""
-    order = np.lexsort(points.T)
-    key = np.empty(len(points))
-    key[order] = np.random.default_rng(0).exponential(size=len(points))
-    return np.sort(np.argsort(key / np.maximum(weights, 1e-300))[:count])
-
-
 def _drop_strays(work: _Work) -> None:
     distance = np.asarray(cKDTree(work.vertices).query(work.vertices, k=9)[0])[:, -1]
     keep = distance < 6 * np.median(distance)
     if not keep.all():
         work.notes.append(f"{int((~keep).sum())} stray points were dropped")
         _select(work, keep)
-
-
-def _point_cloud(work: _Work):
-    """Normals of a bare cloud by local planes; sides made to agree along a spanning tree [hoppe1992], then outward."""
-    points = work.vertices
-    if len(points) > CLOUD // 2:
-        points = points[_even_subset(points, np.ones(len(points)), CLOUD // 2)]
-    k = min(16, len(points) - 1)
-    distance, near = (np.asarray(part) for part in cKDTree(points).query(points, k=k + 1))
-    spread = points[near] - points[near].mean(1, keepdims=True)
-    normals = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
-    rows = np.repeat(np.arange(len(points)), k)
-    cols = near[:, 1:].ravel()
-    agree = np.einsum("ij,ij->i", normals[rows], normals[cols])
-    tree = csgraph.minimum_spanning_tree(
-        sparse.coo_matrix((1.0001 - np.abs(agree), (rows, cols)), (len(points), len(points)))
-    )
-    pieces, label = csgraph.connected_components(tree, directed=False)
-    centre = points.mean(0)
-    for piece in range(pieces):
-        members = np.flatnonzero(label == piece)
-        order, parent = csgraph.breadth_first_order(tree, members[0], directed=False)
-        for i in order[1:]:
-            if normals[i] @ normals[parent[i]] < 0:
-                normals[i] = -normals[i]
-        if np.einsum("ij,ij->", normals[members], points[members] - centre) < 0:
-            normals[members] *= -1
-    # at an open border the neighbours lie to one side
-    one_sided = np.linalg.norm(points[near[:, 1:]].mean(1) - points, axis=1) > 0.45 * distance[:, 1:].mean(1)
-    return points, normals, one_sided, distance[:, 1:].mean(1) ** 2

@@ -80,8 +80,9 @@ def write_contact_sheet(path: str | Path, rows: Sequence[Mapping[str, Any]], tit
     )
     words = (
         "Verdicts: ok, the fit can be used everywhere that is not grey; partial, use it only where the scan supports "
-        "it; failed, do not use it. Score: 0 is a perfect fit, 1 nowhere near. Explained: the share of the scan's "
-        "points that lie within 2 mm of the fit. Worst part, mean distance: mm between fit and scan."
+        "it; failed, do not use it. Score: 0 is a perfect fit, 1 nowhere near. Likeness: the "
+        "correlation of the bends of the faces of scan and fit, 1 is best. Worst part, mean distance: mm between fit "
+        "and scan."
     )
     sheet = element("div", *(_entry(row) for row in sorted(rows, key=doubt)), class_="sheet")
     write_document(path, title, element("p", words, class_="quiet"), sheet, subtitle=said)
@@ -91,9 +92,11 @@ def _entry(row: Mapping[str, Any]) -> Html:
     """One scan: its picture, verdict, reasons and numbers."""
     numbers = ", ".join(
         f"{key.replace('_', ' ')} {row[key]:.2f}"
-        for key in ("score", "explained", "worst_part", "mean_distance")
+        for key in ("score", "likeness", "worst_part", "mean_distance")
         if isinstance(row.get(key), float)
     )
+    told = (("scope", "shows a"), ("cap", "cap"), ("extrapolated", "guessed"), ("doubtful", "in doubt"))
+    shown = "; ".join(f"{word}: {row[key]}" for key, word in told if row.get(key))
     kind = _KIND.get(row["verdict"], "bad")
     return figure(
         image(row["picture"], row["name"]) if row.get("picture") else Html(""),
@@ -101,5 +104,5 @@ def _entry(row: Mapping[str, Any]) -> Html:
         " ",
         element("b", row["verdict"], class_=kind),
         f" {row.get('reasons') or ''} ",
-        element("span", numbers, class_="quiet"),
+        element("span", f"{shown} ({numbers})" if numbers else shown, class_="quiet"),
     )

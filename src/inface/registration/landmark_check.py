@@ -8,9 +8,9 @@ from numpy.typing import ArrayLike
 
 from inface._validate import FloatArray
 from inface.geometry.proximity import nearest
-from inface.registration.model_fit import Target
 from inface.registration.pose import Pose, pose_from_landmarks
 from inface.registration.prior import ShapePrior
+from inface.registration.target import Target
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,9 @@ from scipy.spatial import cKDTree
 from inface._validate import BoolArray, FloatArray
 from inface.geometry.adjacency import vertex_normals
 from inface.geometry.proximity import nearest
+from inface.geometry.rotations import from_quaternions, from_vectors
 from inface.registration.prior import ShapePrior
+from inface.registration.target import Target
 from inface.transforms import procrustes
 
 # share of the points that draw in each step of the search: the nearest ones
@@ -43,29 +45,9 @@ def even_rotations(count: int) -> FloatArray:
     s = np.arange(count) + 0.5
     r, big_r = np.sqrt(s / count), np.sqrt(1 - s / count)
     alpha, beta = 2 * np.pi * s / phi, 2 * np.pi * s / psi
-    return quaternion_matrices(
+    return from_quaternions(
         np.stack([r * np.sin(alpha), r * np.cos(alpha), big_r * np.sin(beta), big_r * np.cos(beta)], 1)
     )
-
-
-def quaternion_matrices(q: FloatArray) -> FloatArray:
-    """Rotation matrices `(..., 3, 3)` of unit quaternions `(..., 4)` (x, y, z, w)."""
-    x, y, z, w = np.moveaxis(q, -1, 0)
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)], -1),
-            np.stack([2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)], -1),
-            np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        -2,
-    )
-
-
-def rotation_of(vectors: FloatArray) -> FloatArray:
-    """Rotation matrices `(..., 3, 3)` of rotation vectors `(..., 3)`."""
-    half = 0.5 * np.linalg.norm(vectors, axis=-1, keepdims=True)
-    # np.sinc(x) is sin(pi x) / (pi x)
-    return quaternion_matrices(np.concatenate([0.5 * vectors * np.sinc(half / np.pi), np.cos(half)], -1))
 
 
 def angle_between(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -74,76 +56,104 @@ def angle_between(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
 
 
-def find_poses(
-    prior: ShapePrior,
-    points: FloatArray,
-    normals: FloatArray,
-    border: BoolArray,
-    weights: FloatArray,
-    *,
-    rotations: FloatArray | None = None,
-    patch: bool | None = None,
-    trim: float | None = None,
-    keep: int = 4,
-    seed: int = 0,
-) -> list[Pose]:
-    """The likeliest poses of the model in a scan (mm), best first, distinct by 12 degrees or 25 mm.
+@dataclass(frozen=True, eq=False)
+class Search:
+    """How the search for the pose goes about it.
 
-    Heads: the scan is moved onto the model's mean (a scan shows part of a head). Patches (`patch`; default: what the
-    model is): the model is moved onto the scan, its frontmost point on what stands out of the scan in that direction,
-    because the scan shows more than the patch.
-
-    A head's size is free from the first step: a small child's head is a sixth smaller than the mean, and a right pose
-    at the wrong size looks worse than many a wrong one.
-
-    Args:
-        points, normals, border, weights: the scan's cloud in mm, see `CleanScan`.
+    Attributes:
         rotations: starts `(n, 3, 3)` from the model to the scan; None: evenly over all rotations.
-        trim: share of the points, the nearest ones, that draw in each step; default 0.6 for heads (shoulders and caps
+        patch: lay the model on the scan, which shows more (None: what the model is); else the scan on the model.
+        mask: the scan is a mask of a face: its middle is that of the model's face, and only the face may meet it.
+        trim: share of the points, the nearest ones, that draw in each step; None: 0.6 for heads (shoulders and caps
             may be more than a third of a scan, and drawn onto the model they blow it up), 0.8 for patches.
         keep: how many poses to return.
     """
+
+    rotations: FloatArray | None = None
+    patch: bool | None = None
+    mask: bool = False
+    trim: float | None = None
+    keep: int = 4
+
+
+def find_poses(prior: ShapePrior, target: Target, search: Search | None = None, seed: int = 0) -> list[Pose]:
+    """The likeliest poses of the model in a scan, best first, distinct by 12 degrees or 25 mm.
+
+    Heads: the scan is moved onto the model's mean (a scan shows part of a head). Patches: the model is moved onto the
+    scan, its frontmost point on what stands out of the scan in that direction, because the scan shows more.
+
+    A head's size is free from the first step: a small child's head is a sixth smaller than the mean, and a right pose
+    at the wrong size looks worse than many a wrong one.
+    """
+    search = search or Search()
+    patch = prior.patch if search.patch is None else search.patch
     rng = np.random.default_rng(seed)
-    patch = prior.patch if patch is None else patch
-    usable = np.flatnonzero(prior.usable)
-    model = prior.mean[usable]
-    model_normals = vertex_normals(prior.mean, prior.triangles)[usable]
-    model_area = prior.area[usable]
-    span = prior.size
-    order = np.lexsort(points.T)  # the same sample for any order of the scan
-    sample = order[_pick(rng, weights[order], 400)]
-    if patch:
-        starts = even_rotations(144) if rotations is None else rotations
-        pick = _pick(rng, model_area, 400)
-        thin = order[_pick(rng, weights[order], 5000)]
-        target = _Target(points[thin], normals[thin], border[thin])
-        rotation, translation = _front_on_extremes(prior, points[sample], starts)
-        source, source_normals = model[pick], model_normals[pick]
-    else:
-        starts = even_rotations(72) if rotations is None else rotations
-        thin = _pick(rng, model_area, 4000)
-        target = _Target(model[thin], model_normals[thin], np.zeros(len(thin), bool))
-        rotation, translation = _centres_on_centroid(prior, points, weights, np.swapaxes(starts, 1, 2))
-        source, source_normals = points[sample], normals[sample]
-    scale = np.ones(len(rotation))
-    cap = 0.08 * span
-    batch = (rotation, translation, scale)
-    trim = trim or (PATCH_TRIM if patch else HEAD_TRIM)
-    batch, cost = _icp(source[::2], source_normals[::2], target, batch, 5, not patch, cap, trim, True)
+    find = _model_on_scan if patch else _scan_on_model
+    source, source_normals, fixed, (rotation, translation) = find(prior, target, search, rng)
+    cap, trim = 0.08 * prior.size, search.trim or (PATCH_TRIM if patch else HEAD_TRIM)
+    batch = (rotation, translation, np.ones(len(rotation)))
+    batch, cost = _icp(source[::2], source_normals[::2], fixed, batch, _Steps(5, not patch, cap, trim, True))
     best = np.argsort(cost, kind="stable")[: max(12, min(24, len(cost) // 6))]
     batch = tuple(part[best] for part in batch)
-    batch, cost = _icp(source, source_normals, target, batch, 15, not patch, cap, trim, False)
+    batch, cost = _icp(source, source_normals, fixed, batch, _Steps(15, not patch, cap, trim, False))
     poses: list[Pose] = []
+    centre = prior.mean[prior.usable].mean(0)
     for i in np.argsort(cost, kind="stable"):
         r, t, s = batch[0][i], batch[1][i], float(batch[2][i])
         if not patch:  # was scan -> model
             r, t, s = r.T, -(r.T @ t) / s, 1 / s
         pose = Pose(r, t, s, float(cost[i]))
-        if all(distinct(pose, other, model.mean(0)) for other in poses):
+        if all(distinct(pose, other, centre) for other in poses):
             poses.append(pose)
-        if len(poses) == keep:
+        if len(poses) == search.keep:
             break
     return poses
+
+
+def _model_on_scan(prior: ShapePrior, target: Target, search: Search, rng: np.random.Generator):
+    """What moves (points of the model), what it moves onto (the scan), and the starts model -> scan."""
+    usable = np.flatnonzero(prior.usable)
+    order = np.lexsort(target.points.T)  # the same sample for any order of the scan
+    sample = order[_pick(rng, target.weights[order], 400)]
+    starts = even_rotations(144) if search.rotations is None else search.rotations
+    pick = usable[_pick(rng, prior.area[usable], 400)]
+    thin = order[_pick(rng, target.weights[order], 5000)]
+    fixed = _Fixed(target.points[thin], target.normals[thin], target.border[thin])
+    normals = vertex_normals(prior.mean, prior.triangles)
+    return prior.mean[pick], normals[pick], fixed, _front_on_extremes(prior, target.points[sample], starts)
+
+
+def _scan_on_model(prior: ShapePrior, target: Target, search: Search, rng: np.random.Generator):
+    """What moves (points of the scan), what it moves onto (the model), and the starts scan -> model."""
+    usable = np.flatnonzero(prior.usable)
+    order = np.lexsort(target.points.T)
+    sample = order[_pick(rng, target.weights[order], 400)]
+    starts = even_rotations(72) if search.rotations is None else search.rotations
+    thin = usable[_pick(rng, prior.area[usable], 4000)]
+    back = np.swapaxes(starts, 1, 2)
+    if search.mask:  # the skull's sides and back are no place for it
+        face = cKDTree(prior.mean[prior.face])
+        thin = thin[np.asarray(face.query(prior.mean[thin])[0]) < 0.06 * prior.size]
+        core = prior.face_front
+        anchor = prior.area[core] @ prior.mean[core] / prior.area[core].sum()
+        centroid = target.weights @ target.points / target.weights.sum()
+        places = (back, anchor - back @ centroid)
+    else:
+        places = _centres_on_centroid(prior, target.points, target.weights, back)
+    fixed = _Fixed(prior.mean[thin], vertex_normals(prior.mean, prior.triangles)[thin], np.zeros(len(thin), bool))
+    return target.points[sample], target.normals[sample], fixed, places
+
+
+def facing_rotations(front: FloatArray, rolls: int = 24, tilt: float = 22.0) -> FloatArray:
+    """Rotations model -> scan that turn the model's z to about `front (3,)`, at any roll."""
+    z = front / np.linalg.norm(front)
+    x = np.cross([0.0, 1.0, 0.0] if abs(z[1]) < 0.9 else [1.0, 0.0, 0.0], z)
+    x /= np.linalg.norm(x)
+    base = np.stack([x, np.cross(z, x), z], 1)
+    roll = from_vectors(np.stack([np.zeros(rolls), np.zeros(rolls), 2 * np.pi * np.arange(rolls) / rolls], 1))
+    a = np.radians(tilt)
+    tilts = from_vectors(np.array([[0, 0, 0], [a, 0, 0], [-a, 0, 0], [0, a, 0], [0, -a, 0.0]]))
+    return np.concatenate([base @ roll @ t for t in tilts])
 
 
 def distinct(one: Pose, other: Pose, centre: FloatArray, degrees: float = 12.0, mm: float = 25.0) -> bool:
@@ -166,7 +176,7 @@ def pose_from_landmarks(source: FloatArray, target: FloatArray, rounds: int = 10
     return Pose(fit.rotation, fit.translation, 1.0, float(np.median(residual))), residual
 
 
-class _Target:
+class _Fixed:
     def __init__(self, points: FloatArray, normals: FloatArray, border: BoolArray) -> None:
         self.points, self.normals, self.border = points, normals, border
         self.tree = cKDTree(points)
@@ -209,30 +219,38 @@ def _front_on_extremes(prior, points, model_to_scan):
     return np.array(rotation), np.array(translation)
 
 
-def _icp(source, source_normals, target: _Target, batch, iterations, with_scale: bool, cap, trim, coarse: bool):
-    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and the mean capped distances.
+@dataclass(frozen=True)
+class _Steps:
+    """How many steps of ICP, whether the size is free, the mm at which distances are capped, the share that draws."""
 
-    `trim`: the share of the points, the nearest ones, that draw in each step.
-    """
+    count: int
+    with_scale: bool
+    cap: float
+    trim: float
+    coarse: bool
+
+
+def _icp(source, source_normals, fixed: _Fixed, batch, steps: _Steps):
+    """Point-to-plane ICP of all starts at once: `y = s R x + t`. Returns the batch and the mean capped distances."""
     rotation, translation, scale = batch
     count = len(source)
-    for step in range(iterations + 1):
+    for step in range(steps.count + 1):
         y = scale[:, None, None] * (source @ np.swapaxes(rotation, 1, 2)) + translation[:, None]
-        distance, near, _ = nearest(target.tree, y.reshape(-1, 3), slack=0.3 if coarse else 0.0)
+        distance, near, _ = nearest(fixed.tree, y.reshape(-1, 3), slack=0.3 if steps.coarse else 0.0)
         distance, near = distance.reshape(y.shape[:2]), near.reshape(y.shape[:2])
-        n = target.normals[near]
+        n = fixed.normals[near]
         turned = source_normals @ np.swapaxes(rotation, 1, 2)
-        good = (np.einsum("mnk,mnk->mn", n, turned) > 0.3) & ~target.border[near]
-        if step == iterations:
-            cost = np.where(good, np.minimum(distance, cap), cap).mean(1)
+        good = (np.einsum("mnk,mnk->mn", n, turned) > 0.3) & ~fixed.border[near]
+        if step == steps.count:
+            cost = np.where(good, np.minimum(distance, steps.cap), steps.cap).mean(1)
             return (rotation, translation, scale), cost
-        limit = np.quantile(distance, trim, axis=1)[:, None]
+        limit = np.quantile(distance, steps.trim, axis=1)[:, None]
         weight = good & (distance <= limit)
-        residual = np.einsum("mnk,mnk->mn", n, target.points[near] - y)
+        residual = np.einsum("mnk,mnk->mn", n, fixed.points[near] - y)
         middle = y.mean(1)
         arm = y - middle[:, None]
         columns = [np.cross(arm, n), n]
-        if with_scale:
+        if steps.with_scale:
             columns.append(np.einsum("mnk,mnk->mn", n, arm)[..., None])
         jacobian = np.concatenate(columns, -1)
         weighted = jacobian * weight[..., None]
@@ -242,15 +260,15 @@ def _icp(source, source_normals, target: _Target, batch, iterations, with_scale:
         trace = np.trace(normal_matrix[:, :3, :3], axis1=1, axis2=2) / 3
         damping = np.full((len(y), size), 1e-3 * count)
         damping[:, :3] = 1e-3 * trace[:, None] + 1e-9
-        if with_scale:
+        if steps.with_scale:
             damping[:, 6] = 1e-2 * trace + 1e-9
         normal_matrix[:, np.arange(size), np.arange(size)] += damping
         delta = np.linalg.solve(normal_matrix, right[..., None])[..., 0]
         angle = np.linalg.norm(delta[:, :3], axis=1)
         delta[:, :3] *= np.minimum(1, 0.5 / np.maximum(angle, 1e-12))[:, None]
-        turn = rotation_of(delta[:, :3])
+        turn = from_vectors(delta[:, :3])
         factor = np.ones(len(y))
-        if with_scale:
+        if steps.with_scale:
             factor = np.clip(scale * (1 + np.clip(delta[:, 6], -0.1, 0.1)), 0.7, 1.4) / scale
         moved = np.einsum("mij,mj->mi", turn, translation - middle)
         translation = factor[:, None] * moved + middle + delta[:, 3:6]

@@ -2,9 +2,8 @@
 
 import copy
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -64,6 +63,7 @@ class ShapePrior:
         if not self.linear or modes >= self.basis.shape[2]:
             return self
         few = copy.copy(self)
+        few.__dict__.pop("gape", None)
         few.basis = np.ascontiguousarray(self.basis[:, :, :modes])
         return few
 
@@ -78,6 +78,13 @@ class ShapePrior:
         full = self.origin.copy()
         full[: len(b)] = b
         return self._latent_mean + self._latent_std * full
+
+    def latent_covariance(self, covariance: FloatArray) -> FloatArray:
+        """`(K, K)` in the model's own units, of `covariance (k, k)` of standardised entries; the rest as before."""
+        k = len(covariance)
+        full = np.eye(len(self.origin))
+        full[:k, :k] = covariance
+        return full * np.outer(self._latent_std, self._latent_std)
 
     @property
     def regions(self) -> Mapping[str, IntArray]:
@@ -112,6 +119,24 @@ class ShapePrior:
         mask = np.zeros(len(self.mean), bool)
         mask[self.regions.get("face", np.flatnonzero(self.usable))] = True
         return mask & self.usable
+
+    @cached_property
+    def face_front(self) -> IntArray:
+        """Ids of the front of the face: no ears, no neck."""
+        mask = self.face.copy()
+        mask[self.region("ears", "neck")] = False
+        return np.flatnonzero(mask)
+
+    def region(self, *names: str) -> IntArray:
+        """Ids of the vertices of these regions of the template; none where it has none of them."""
+        found = [np.asarray(self.regions[name], np.int64) for name in names if name in self.regions]
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+    def bare(self) -> "ShapePrior":
+        """The same prior for a head without cap, hair or collar."""
+        other = copy.copy(self)
+        other.__dict__["clothed"] = np.zeros(len(self.mean), bool)
+        return other
 
     @cached_property
     def gape(self) -> FloatArray | None:
@@ -169,16 +194,10 @@ class ShapePrior:
         return bool(np.linalg.norm(weight @ normals) > 0.35 * weight.sum())
 
 
-_PRIORS: "WeakKeyDictionary[Any, ShapePrior]" = WeakKeyDictionary()
-
-
+@lru_cache(maxsize=4)
 def prior_of(model: Any) -> ShapePrior:
-    """The prior of a model, made once for each model."""
-    if isinstance(model, ShapePrior):
-        return model
-    if model not in _PRIORS:
-        _PRIORS[model] = ShapePrior(model)
-    return _PRIORS[model]
+    """The prior of a model; those of the last four models are kept."""
+    return model if isinstance(model, ShapePrior) else ShapePrior(model)
 
 
 def rms_radius(points: FloatArray, weights: FloatArray | None = None) -> float:

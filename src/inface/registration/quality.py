@@ -8,12 +8,9 @@ from scipy.spatial import cKDTree
 from inface._validate import BoolArray, FloatArray
 from inface.geometry.adjacency import vertex_normals
 from inface.geometry.proximity import nearest
-from inface.registration.model_fit import Target
 from inface.registration.prior import ShapePrior
+from inface.registration.target import Target
 
-# parts of the face, each looked at alone: a missed expression is lost in the mean of a whole head
-PARTS = {"mouth and chin": ("lips", "chin"), "nose": ("nose",), "cheeks": ("cheeks",)}
-FEWEST = 30  # vertices of a part where there must be a scan to judge it
 CLOTH = 8.0  # mm that a cap or hair may stand off the skin
 
 
@@ -42,20 +39,6 @@ class Quality:
     cloth: float
     support: BoolArray
     off: FloatArray
-
-
-def parts_off(prior: ShapePrior, off: FloatArray) -> dict[str, float]:
-    """Mean of `off (V,)` over each of the `PARTS` of the face that is shown well enough, mm."""
-    found = {}
-    for part, names in PARTS.items():
-        mask = np.zeros(len(off), bool)
-        for name in names:
-            mask[prior.regions.get(name, [])] = True
-        values = off[mask & prior.usable]
-        shown = np.isfinite(values)
-        if shown.sum() >= FEWEST:
-            found[part] = float(values[shown].mean())
-    return found
 
 
 def measure_quality(prior: ShapePrior, target: Target, vertices: FloatArray) -> Quality:

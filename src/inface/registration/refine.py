@@ -6,7 +6,7 @@ x, y and z, so one sparse factor a level serves all three axes. Where the scan s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +16,7 @@ from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import ConvergenceError
 from inface.geometry.adjacency import adjacency, triangle_areas, triangle_normals, vertex_normals
 from inface.geometry.proximity import nearest
-from inface.registration.model_fit import Target
+from inface.registration.target import Target
 
 # (stiffness, reach in mm, steps)
 LEVELS = ((3.0, 6.0, 1), (0.5, 4.0, 1), (0.1, 3.0, 2))
@@ -42,54 +42,73 @@ class Curve:
         return candidates[np.arange(len(places)), best]
 
 
+@dataclass(frozen=True, eq=False)
+class Elastic:
+    """How the surface may give.
+
+    Attributes:
+        levels: rows of (stiffness, reach in mm, steps), falling.
+        usable: `(V,)` vertices that may match the scan; leave out what to ignore (cap, hair, mouth). None: all.
+        stiffness: `(V,)` factor on the stiffness, 1 = as given by `levels`; 5 holds a region near the model.
+        clothed: `(V,)` where cloth or hair may lie; None: nowhere.
+        outside: there, a scan that lies outside the surface by this much or more (mm) draws nothing.
+    """
+
+    levels: tuple[tuple[float, float, int], ...] = LEVELS
+    usable: BoolArray | None = None
+    stiffness: FloatArray | None = None
+    clothed: BoolArray | None = None
+    outside: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """What is known of single places.
+
+    Attributes:
+        landmarks: vertex id -> place; pulled with `landmark_weight`, or held exactly when that is `HARD`.
+        curves: lines of vertices drawn onto polylines, with `curve_weight` a vertex.
+    """
+
+    landmarks: Mapping[int, FloatArray] = field(default_factory=dict)
+    landmark_weight: float = 5.0
+    curves: Sequence[Curve] = ()
+    curve_weight: float = 1.0
+
+    def apply(self, moved: FloatArray, goal: FloatArray, weight: FloatArray) -> None:
+        """Put the anchors into the goals `(V, 3)` and weights `(V,)`, in place."""
+        for vertex, place in self.landmarks.items():
+            goal[vertex], weight[vertex] = place, self.landmark_weight
+        for curve in self.curves:
+            goal[curve.vertices] = curve.nearest(moved[curve.vertices])
+            weight[curve.vertices] = self.curve_weight
+
+
 def refine(
     vertices: FloatArray,
     triangles: IntArray,
     target: Target,
-    *,
-    usable: BoolArray | None = None,
-    stiffness: FloatArray | None = None,
-    landmarks: Mapping[int, FloatArray] | None = None,
-    hard_landmarks: bool = False,
-    landmark_weight: float = 5.0,
-    curves: Sequence[Curve] = (),
-    curve_weight: float = 1.0,
-    levels=LEVELS,
-    clothed: BoolArray | None = None,
-    outside: float = 1.0,
+    elastic: Elastic | None = None,
+    anchors: Anchors | None = None,
 ) -> FloatArray:
     """Move `vertices (V, 3)` (a model fit in the scan's working frame, mm) smoothly onto the scan.
-
-    Args:
-        usable: `(V,)` vertices that may match the scan; leave out what to ignore (cap, hair, mouth).
-        stiffness: `(V,)` factor on the stiffness, 1 = as given by `levels`; 5 holds a region near the model.
-        landmarks: vertex id -> place; pulled with `landmark_weight`, or held exactly when `hard_landmarks`.
-        curves: lines of vertices drawn onto polylines, with `curve_weight` a vertex.
-        levels: rows of (stiffness, reach in mm, steps), falling.
-        clothed: `(V,)` where cloth or hair may lie; None: nowhere.
-        outside: there, a scan that lies outside the surface by this much or more (mm) draws nothing.
 
     Returns the moved vertices; triangles that turned over are smoothed back until none is left over.
     Raises `ConvergenceError` when a solve is not finite.
     """
-    usable = np.ones(len(vertices), bool) if usable is None else usable
-    membrane, mass = stiffness_matrix(vertices, triangles, stiffness)
+    elastic, anchors = elastic or Elastic(), anchors or Anchors()
+    membrane, mass = stiffness_matrix(vertices, triangles, elastic.stiffness)
     start = np.asarray(vertices, np.float64)
     moved = start.copy()
-    rows = np.flatnonzero(usable)
+    usable = np.ones(len(vertices), bool) if elastic.usable is None else elastic.usable
     limit = np.full(len(vertices), np.inf)
-    if clothed is not None:
-        limit[clothed] = outside
-    for stiff, reach, steps in levels:
+    if elastic.clothed is not None:
+        limit[elastic.clothed] = elastic.outside
+    for stiff, reach, steps in elastic.levels:
         base = stiff * membrane + sparse.diags_array(FADE * mass)
-        factor = None
         for _ in range(steps):
-            goal, weight = _targets(moved, triangles, target, rows, mass, reach, limit)
-            for vertex, place in (landmarks or {}).items():
-                goal[vertex], weight[vertex] = place, HARD if hard_landmarks else landmark_weight
-            for curve in curves:
-                goal[curve.vertices] = curve.nearest(moved[curve.vertices])
-                weight[curve.vertices] = curve_weight
+            goal, weight = _targets(moved, triangles, target, _Pull(np.flatnonzero(usable), mass, reach, limit))
+            anchors.apply(moved, goal, weight)
             factor = splu(
                 (base + sparse.diags_array(weight)).tocsc(),
                 permc_spec="MMD_AT_PLUS_A",
@@ -131,8 +150,19 @@ def stiffness_matrix(vertices: FloatArray, triangles: IntArray, factor: FloatArr
     return (laplacian + BENDING * laplacian @ sparse.diags_array(1 / mass) @ laplacian).tocsr(), mass
 
 
-def _targets(moved, triangles, target: Target, rows, mass, reach, limit):
+@dataclass(frozen=True, eq=False)
+class _Pull:
+    """Vertices that are drawn, masses `(V,)`, reach in mm, and how far outside a scan is believed `(V,)`."""
+
+    rows: IntArray
+    mass: FloatArray
+    reach: float
+    limit: FloatArray
+
+
+def _targets(moved: FloatArray, triangles: IntArray, target: Target, pull: _Pull) -> tuple[FloatArray, FloatArray]:
     """Where each vertex is drawn (along the scan's normal, a tenth of the way sideways) and how strongly."""
+    rows, reach = pull.rows, pull.reach
     normals = vertex_normals(moved, triangles)
     distance, near, hit = nearest(target.tree, moved[rows], reach)
     n = target.normals[near]
@@ -144,8 +174,8 @@ def _targets(moved, triangles, target: Target, rows, mass, reach, limit):
     goal = moved.copy()
     goal[rows] += plane + 0.1 * (off - plane)
     weight = np.zeros(len(moved))
-    believed = np.clip(1 - (np.maximum(height, 0) / limit[rows]) ** 2, 0, 1)
-    weight[rows] = np.where(ok, np.clip(1 - (distance / reach) ** 2, 0, 1) * believed, 0) * mass[rows]
+    believed = np.clip(1 - (np.maximum(height, 0) / pull.limit[rows]) ** 2, 0, 1)
+    weight[rows] = np.where(ok, np.clip(1 - (distance / reach) ** 2, 0, 1) * believed, 0) * pull.mass[rows]
     return goal, weight
 
 

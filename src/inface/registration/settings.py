@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from inface.registration.refine import LEVELS
+from inface.registration.scope import SCOPES, Scope
 from inface.registration.verdict import Limits
 
 
@@ -25,6 +26,10 @@ class Settings:
         check_pose: with a given start or landmarks, look for a better pose all the same.
         smallest: share of the surface below which a loose piece of the scan is dropped.
         smooth_normals: rounds of averaging the scan's normals, against noise; 0 for clean meshes.
+        plausible: how unlikely a shape may be before the distances are believed less (see `Weighing`); None: they never
+            are.
+        cap: True: a cap is worn; False: the head is bare; None: decided from the scan.
+        scope: "head", "face" or "vault" when that must be shown; None: whatever the scan shows.
         limits: when to say "partial" or "failed".
     """
 
@@ -42,3 +47,12 @@ class Settings:
     smallest: float = 0.02
     smooth_normals: int = 2
     limits: Limits = field(default_factory=Limits)
+    plausible: float | None = 2.5
+    cap: bool | None = None
+    scope: Scope | None = None
+
+    def __post_init__(self) -> None:
+        if self.scope is not None and self.scope not in SCOPES:
+            raise ValueError(f"scope: expected one of {', '.join(SCOPES)}, got '{self.scope}'")
+        if self.cap is not None and not isinstance(self.cap, bool):
+            raise ValueError(f"cap: expected True, False or None, got {self.cap!r}")

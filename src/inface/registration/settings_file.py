@@ -31,7 +31,10 @@ def read_settings(path: str | Path) -> Settings:
     values = _known(path, content, Settings)
     if "levels" in values:
         values["levels"] = tuple((float(a), float(b), int(c)) for a, b, c in values["levels"])
-    return Settings(**values, limits=Limits(**limits))
+    try:
+        return Settings(**values, limits=Limits(**limits))
+    except ValueError as error:
+        raise FormatError(f"'{path}': {error}") from None
 
 
 def write_settings(path: str | Path, settings: Settings, model: str, model_hash: str) -> None:

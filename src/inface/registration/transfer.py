@@ -1,6 +1,7 @@
 """Stage 5: carry colours and landmarks between a scan and the model's topology, both ways."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -38,6 +39,19 @@ def colors_to_model(registration: Registration, scan: Mesh) -> FloatArray:
     for _ in range(100):
         filled = np.where(support[:, None], colors, (near @ filled) / degree)
     return np.clip(filled, 0, 1)
+
+
+def with_scan_colors(registration: Registration, scan: Mesh) -> Registration:
+    """The registration with the scan's colours on its meshes; itself where there are none to carry."""
+    if scan.colors is None or registration.mesh is None or registration.support is None:
+        return registration
+    colors = colors_to_model(registration, scan)
+    fitted = registration.model_mesh
+    return replace(
+        registration,
+        mesh=registration.mesh.with_colors(colors),
+        model_mesh=None if fitted is None else fitted.with_colors(colors),
+    )
 
 
 def landmarks_to_scan(registration: Registration, landmarks: Mapping[str, int]) -> dict[str, FloatArray]:

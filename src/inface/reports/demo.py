@@ -8,7 +8,7 @@ import numpy as np
 from inface.embedded import load_default_model
 from inface.errors import InfaceError
 from inface.mesh import Mesh
-from inface.models import MorphableModel, PCAMorphableModel
+from inface.models import MorphableModel, PCAMorphableModel, modes
 from inface.pages import Panel, write_page
 from inface.pictures.colours import Legend
 from inface.synthetic import head
@@ -36,7 +36,7 @@ def write_demo(out: str | Path, seed: int = 1, tell: Callable[[str], None] = lam
         raise InfaceError("the embedded model 'pca' is not a PCA model; the installation is damaged, install it again")
     panels = []
     for title, step in (
-        ("Random children", lambda: _samples(pca, seed)),
+        ("Random children", lambda: _samples(model, seed)),
         ("Completed", lambda: _completion(pca, seed)),
         ("Expressions", lambda: _expressions(model, seed)),
         ("Neutralised", lambda: _neutralised(model, seed)),
@@ -54,11 +54,16 @@ def write_demo(out: str | Path, seed: int = 1, tell: Callable[[str], None] = lam
 
 
 def _samples(model: MorphableModel, seed: int) -> Panel:
-    meshes = model.sample_meshes(6, seed=seed)
+    meshes = {}
+    for i, (age, smile) in enumerate(zip((3, 6, 9, 14, 20, 30), (0.0, 0.35, 0.0, 0.45, 0.25, 0.35), strict=True)):
+        latent = modes.random_identity(model, modes.rest(model), seed + i)
+        latent = modes.with_expression(model, modes.with_months(model, latent, age), "smiling", strength=smile)
+        meshes[f"child {i + 1}"] = model.decode_mesh(latent)
     return Panel(
         "Random children",
-        f"Six draws from the embedded PCA model ({len(model.latent)} modes), which was trained on synthetic infants.",
-        {f"child {i + 1}": mesh for i, mesh in enumerate(meshes)},
+        "Six children drawn at random from the embedded model, 3 to 30 months old, calm or with the beginning of a "
+        "smile. The model was trained on synthetic infants.",
+        meshes,
     )
 
 

@@ -65,7 +65,7 @@ def measure(
         CorrespondenceError: the mesh is of no known topology, or not of the model's, or of an impossible size.
         ValueError: a negative age, an unknown sex or unit, landmarks that make no sense.
 
-    Example:
+    Examples:
         >>> import inface
         >>> child = inface.load_default_model("pca").template.mesh
         >>> found = inface.measure(child, age_months=6, sex="female")
@@ -100,7 +100,7 @@ def measure(
     versions |= {"topology": prepared.head.anatomy.template.hash, "model": found.hash}
     return Measurements(
         measured, child, label, shape.verdict, (*map(str, shape.reasons), *notes, *prepared.notes), versions, date,
-        _lines(prepared, shape),
+        _lines(prepared, shape), prepared.head, support,
     )  # fmt: skip
 
 
@@ -114,7 +114,9 @@ def _of_mesh(shape: Mesh, child, model, landmarks, unit, cap, tape_offset, label
     factor = mm_per_unit(prepared.unit)
     lines = {name: line / factor for name, line in lines_of(prepared.head).items()}
     versions = {"inface": __version__, "topology": prepared.head.anatomy.template.hash}
-    return Measurements(measures, child, label, "mesh", tuple(notes), versions, date, lines)
+    return Measurements(
+        measures, child, label, "mesh", tuple(notes), versions, date, lines, prepared.head, prepared.seen
+    )
 
 
 def _days(age_days: float | None, age_months: float | str | None) -> float | None:

@@ -6,13 +6,14 @@ from inface.synthetic.deformity import DEFORMITIES, Deformity
 from inface.synthetic.expression import PRESETS, UNITS, expression_weights
 from inface.synthetic.head import head
 from inface.synthetic.identity import SECOND_SETTING, Variation
-from inface.synthetic.scan_plan import ScanPlan
+from inface.synthetic.scan_plan import SECOND_SCANNER, ScanPlan
 from inface.synthetic.scanner import SimulatedScan, simulate_scan
 from inface.synthetic.template import template, template_colours
 
 __all__ = [
     "DEFORMITIES",
     "PRESETS",
+    "SECOND_SCANNER",
     "SECOND_SETTING",
     "UNITS",
     "CohortPlan",

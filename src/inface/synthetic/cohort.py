@@ -1,16 +1,15 @@
 """Cohorts: many children, several scans of each, every factor known."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from functools import partial
-from multiprocessing import get_all_start_methods, get_context
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from inface._validate import FloatArray, finite, floats
+from inface.batches import run_batch
+from inface.errors import InfaceError
 from inface.population import Population
 from inface.synthetic.anthropometry import AGE_RANGE, check_age
 from inface.synthetic.deformity import DEFORMITIES, check_amounts
@@ -200,38 +199,50 @@ def shapes_for(
     if wrong:
         raise ValueError(f"factors: expected 1 or {count} rows each, got {wrong[0]}")
     full = [np.broadcast_to(a, (count, *a.shape[1:])) for a in arrays]
-    batches = [tuple(a[start : start + BATCH] for a in full) for start in range(0, count, BATCH)]
+    batches = batches_of(full, range(0, count, BATCH))
     out = np.empty((count, len(maker.template.mesh.vertices), 3), np.float32)
-    for k, shapes in enumerate(each_batch(batches, workers, variation)):
-        out[k * BATCH : (k + 1) * BATCH] = shapes
+    make = MakeShapes(Variation.of(variation))
+    for made in run_batch(make, batches, workers=min(checked_workers(workers), len(batches)), chunk=1):
+        if not made.ok:
+            raise InfaceError(f"the shapes from number {made.key} on could not be made: {made.reason}")
+        out[int(made.key) : int(made.key) + BATCH] = made.value
     return out
 
 
-def batches_of(factors: Factors, starts: Sequence[int]) -> list[tuple]:
-    """The batches of scans that begin at `starts`, as `each_batch` takes them."""
-    columns = (factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity)
-    return [tuple(column[start : start + BATCH] for column in columns) for start in starts]
-
-
-def each_batch(
-    batches: Sequence[tuple], workers: int, variation: Variation | Mapping[str, Any] | None = None
-) -> Iterator[FloatArray]:
-    """Shapes `(n, V, 3)` of every batch, in order; the bytes do not depend on `workers`."""
+def checked_workers(workers: int) -> int:
+    """Raises `ValueError` for anything but a whole number of 1 or more."""
     if not (isinstance(workers, int | np.integer) and workers >= 1):
         raise ValueError(f"workers: expected a whole number of 1 or more, got {workers!r}")
-    one = partial(_batch_shapes, Variation.of(variation))
-    if workers == 1 or len(batches) < 2:
-        yield from map(one, batches)
-        return
-    warm = head_maker(variation)
-    warm.shapes(np.zeros(warm.identity.size), 6, "", np.eye(len(UNITS))[:1])  # forked workers find everything made
-    context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        yield from pool.map(one, batches)
+    return int(workers)
 
 
-def _batch_shapes(variation: Variation, batch: tuple) -> FloatArray:
-    return head_maker(variation).shapes(*batch)
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some scans that are computed together, always the same ones: the first one's number, and the factors of each."""
+
+    start: int
+    columns: tuple[np.ndarray, ...]
+
+    @property
+    def key(self) -> str:
+        """Name of the batch in a run."""
+        return f"{self.start}"
+
+
+@dataclass(frozen=True)
+class MakeShapes:
+    """The shapes of a batch; what a worker is given."""
+
+    variation: Variation
+
+    def __call__(self, batch: Batch) -> FloatArray:
+        """Shapes `(n, V, 3)` float32."""
+        return head_maker(self.variation).shapes(*batch.columns)
+
+
+def batches_of(columns: Sequence[np.ndarray], starts: Sequence[int]) -> list[Batch]:
+    """The batches that begin at `starts`, of the columns identity, age, sex, expression weights, deformity."""
+    return [Batch(start, tuple(column[start : start + BATCH] for column in columns)) for start in starts]
 
 
 def population_of(factors: Factors, shapes: FloatArray) -> Population:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.geometry.adjacency import components, triangle_areas, vertex_normals
+from inface.geometry.adjacency import adjacency, components, triangle_areas, vertex_normals
 
 
 @lru_cache(maxsize=4)
@@ -116,6 +116,27 @@ def drop_fragments(count: int, triangles: IntArray, least: int) -> BoolArray:
         return np.zeros(0, bool)
     piece = components(triangles, count)[1][triangles[:, 0]]
     return np.bincount(piece)[piece] >= least
+
+
+def blurred(points: FloatArray, triangles: IntArray, mm: float) -> FloatArray:
+    """The surface smoothed over about `mm`: each point becomes the mean of its neighbours, as often as that takes."""
+    near = adjacency(triangles, len(points))
+    degree = np.maximum(near.sum(1), 1)[:, None]
+    edge = float(np.median(np.linalg.norm(points[triangles[:, 0]] - points[triangles[:, 1]], axis=1)))
+    for _ in range(max(1, round(4 * (mm / max(edge, 1e-9)) ** 2))):
+        points = 0.5 * points + 0.5 * (near @ points) / degree
+    return points
+
+
+def seams(points: FloatArray, count: int, rng: np.random.Generator) -> FloatArray:
+    """Heights `(n,)` in mm of pieces stitched together: steps of 0.2 to 0.6 mm across planes through the surface."""
+    height = np.zeros(len(points))
+    for _ in range(count):
+        normal = rng.normal(size=3)
+        normal /= np.linalg.norm(normal)
+        side = (points - points[rng.integers(len(points))]) @ normal > 0
+        height[side] += rng.choice([-1, 1]) * rng.uniform(0.2, 0.6)
+    return height - height.mean() if len(height) else height
 
 
 def waves(points: FloatArray, wavelength: float, rng: np.random.Generator, terms: int = 24) -> FloatArray:

@@ -17,7 +17,7 @@ VIEWS = {
     "no_back": [(-110, 8), (-55, -8), (0, 25), (0, -20), (55, -8), (110, 8), (0, 80)],
     "full": [(-70, 0), (0, -15), (70, 0), (140, 5), (-140, 5), (0, 40), (180, 50), (0, 88)],
 }
-MOST = {"noise": 2.0, "holes": 0.3, "hair": 100, "islands": 100}
+MOST = {"noise": 2.0, "holes": 0.3, "hair": 100, "islands": 100, "blur": 10.0, "seams": 20, "pinholes": 0.2}
 FEWEST_VERTICES = 500
 Draws = Callable[[str], np.random.Generator]
 
@@ -38,6 +38,10 @@ class ScanPlan:
         collar: a collar round the neck; False also means no shoulders unless they are asked for.
         shoulders: a collar with the shoulders below.
         islands: number of floating pieces, 0 to 100.
+        blur: mm over which the surface is smoothed, as a reconstruction from photographs does: lids and ears melt, 0 to
+            10. Never drawn: 0 unless given, like the next two.
+        seams: number of stitching seams, at which the surface steps by a few tenths of a millimetre, 0 to 20.
+        pinholes: share of single vertices that are lost (NaN), 0 to 0.2.
 
     Raises:
         ValueError: an unknown unit or view, a number out of its range, a pose that is not rigid.
@@ -54,6 +58,9 @@ class ScanPlan:
     collar: bool | None = None
     shoulders: bool | None = None
     islands: int | None = None
+    blur: float = 0.0
+    seams: int = 0
+    pinholes: float = 0.0
 
     def __post_init__(self) -> None:
         pose = self.pose
@@ -110,6 +117,10 @@ class ScanPlan:
         if directions.shape[1:] != (3,) or not (np.linalg.norm(directions, axis=1) > 0).all():
             raise ValueError(f"views: expected directions (n, 3) that are not zero, got shape {directions.shape}")
         return directions
+
+
+# a second setting of the scanner, which no limit of the registration was set on
+SECOND_SCANNER = ScanPlan(noise=0.35, holes=0.06, blur=2.0, seams=4, pinholes=0.01)
 
 
 def streams(seed: int) -> Draws:

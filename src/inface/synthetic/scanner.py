@@ -100,12 +100,14 @@ def simulate_scan(
     colors = _colors(mesh, worn, cloud)
     if colors is not None:
         colors = np.concatenate([colors, np.full((len(dust), 3), DUST)])[order]
+    points = points[order]
+    points[draw("pinholes shape").random(len(points)) < plan.pinholes] = np.nan
     rigid = plan.pose if plan.pose is not None else _any_pose(draw("pose"), size)
     scale = 1.0 / mm_per_unit(plan.unit)
     pose = Similarity(rigid.rotation, rigid.translation * scale, scale)
     known = {one.name: getattr(plan, one.name) for one in fields(plan) if one.name not in ("pose", "unit")}
     return SimulatedScan(
-        Mesh(pose.apply(points[order]), triangles, colors),
+        Mesh(pose.apply(points), triangles, colors),
         pose.apply(head),
         _outer_skin(mesh, template) & ~worn.covered & near,
         pose,
@@ -147,6 +149,10 @@ def _sampled(worn: DressedHead, kept: IntArray, plan: ScanPlan, draw: Draws) -> 
     points, normals = moved[chosen], vertex_normals(worn.points, worn.triangles)[chosen]
     waves = parts.waves(points, 45.0, random) * 0.33
     points = points + normals * (plan.noise * (random.normal(size=len(points)) + waves))[:, None]
+    if plan.blur:
+        points = parts.blurred(points, triangles, plan.blur)
+    if plan.seams:
+        points = points + normals * parts.seams(points, plan.seams, draw("seams shape"))[:, None]
     return _Cloud(points, normals, triangles, chosen)
 
 

@@ -15,9 +15,9 @@ from inface._optional import require
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.compact import SkipNetwork, SpanModel
+from inface.models.span import SkipNetwork, SpanModel
 from inface.population import Population, training_part
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.training.problem import Problem
 from inface.training.settings import Progress, Settings
 from inface.training.span import finish, fold
@@ -41,7 +41,7 @@ class TrainedAutoencoder:
     def save_record(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""
         with atomic_write(path) as temporary:
-            Path(temporary).write_text(json.dumps(self.record, indent=1))
+            Path(temporary).write_text(json.dumps(self.record, indent=1), encoding="utf-8")
 
 
 # options: the public call, whose keywords users have in their scripts

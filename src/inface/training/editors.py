@@ -3,8 +3,8 @@
 import numpy as np
 
 from inface._validate import FloatArray
-from inface.models.compact import SpanModel
-from inface.training.pca import PrincipalComponents
+from inface.models.span import SpanModel
+from inface.training.components import PrincipalComponents
 from inface.training.twofactor import TwoFactor, solve_codes
 
 

@@ -16,12 +16,14 @@ import numpy as np
 import inface.data
 from inface._validate import FloatArray
 from inface.codecs import atomic_write
-from inface.models.compact import SpanModel, read_compact, write_compact
 from inface.models.pca import PCAMorphableModel
+from inface.models.span import SpanModel
+from inface.models.store import read_compact, write_compact
 from inface.population import Population, training_part
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
 from inface.training.autoencoder import TrainedAutoencoder, fit_autoencoder
-from inface.training.pca import PrincipalComponents, fit_pca
+from inface.training.components import PrincipalComponents
+from inface.training.pca import fit_pca
 from inface.training.settings import Settings
 
 SUBJECTS, SCANS, SEED, TEST_SHARE, SPAN, PLAIN_WIDTH = 6000, 4, 11, 0.06, 200, 97
@@ -86,7 +88,7 @@ def build(
     assert isinstance(described, PCAMorphableModel)
     write_compact(out / FILE, described, models)
     with atomic_write(out / "embedded.json") as temporary:
-        Path(temporary).write_text(json.dumps(records, indent=1))
+        Path(temporary).write_text(json.dumps(records, indent=1), encoding="utf-8")
     (out / "sample_expressions").mkdir(exist_ok=True)
     expressions = read_compact(out / FILE, "disentangled").expressions
     for name in SAMPLES:

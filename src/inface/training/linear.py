@@ -7,9 +7,9 @@ import numpy as np
 from inface._validate import FloatArray
 from inface.errors import CorrespondenceError
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.compact import SkipNetwork, SpanModel
+from inface.models.span import SkipNetwork, SpanModel
 from inface.population import Population, training_part
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.training.random_effects import fit_two_factor
 from inface.training.span import finish, fold, known_ages, project
 from inface.training.twofactor import TwoFactor, solve_codes

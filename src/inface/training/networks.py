@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inface._optional import require
+from inface.torch_layer.modules import perceptron
 
 if TYPE_CHECKING:
     import torch
@@ -40,11 +41,7 @@ class SkipPerceptron(torch.nn.Module):
     def forward(self, x: "torch.Tensor") -> "torch.Tensor":
         """`(..., in)` to `(..., out)`."""
         straight = self.skip(x)
-        for i, layer in enumerate(self.layers):
-            x = layer(x)
-            if i + 1 < len(self.layers):
-                x = torch.nn.functional.leaky_relu(x, SLOPE)
-        return straight + x if len(self.layers) else straight
+        return straight + perceptron(self.layers, x, SLOPE, last=False) if len(self.layers) else straight
 
 
 class SpanAutoencoder(torch.nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 from inface._optional import require
 from inface._validate import FloatArray
 from inface.errors import ConvergenceError
-from inface.models.compact import SkipNetwork
+from inface.models.span import SkipNetwork
 from inface.population import Population
 from inface.training.checkpoint import State
 from inface.training.drawing import Draw, plain_batches, twin_batches

@@ -10,8 +10,8 @@ import numpy as np
 
 from inface._validate import FloatArray
 from inface.population import Population, PopulationWarning
+from inface.training.components import PrincipalComponents
 from inface.training.linear import BLOCKS, linear_start
-from inface.training.pca import PrincipalComponents
 from inface.training.settings import Settings
 from inface.training.span import project
 from inface.training.twofactor import TwoFactor

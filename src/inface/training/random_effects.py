@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inface._validate import BoolArray, FloatArray, IntArray
 from inface.errors import CorrespondenceError
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.training.twofactor import Growth, Scans, TwoFactor, fit_growth, posterior, powers, reaching, turned, turning
 
 ROUNDS = 6

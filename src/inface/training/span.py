@@ -5,10 +5,11 @@ import numpy as np
 from inface._validate import FloatArray
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
-from inface.models.base import ModelExtras
-from inface.models.compact import SpanModel
-from inface.population import Population
-from inface.training.pca import PrincipalComponents, principal_components
+from inface.models.parts import ModelExtras
+from inface.models.span import SpanModel
+from inface.population import Population, flat_rows
+from inface.training.components import PrincipalComponents
+from inface.training.pca import principal_components
 from inface.training.twofactor import Growth
 
 
@@ -17,7 +18,7 @@ def project(population: Population, span: int | PrincipalComponents) -> tuple[Fl
 
     Shapes with missing vertices (NaN) get their most probable coefficients given the vertices that are known.
     """
-    rows = population.shapes.reshape(len(population), 3 * len(population.template.mesh.vertices))  # none may be there
+    rows = flat_rows(population.shapes)
     fit = span
     if not isinstance(fit, PrincipalComponents):
         fit = principal_components(rows, min(fit, len(rows) - 1, rows.shape[1]), population.weight)

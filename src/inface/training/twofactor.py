@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.training.pca import PrincipalComponents
+from inface.training.components import PrincipalComponents
 from inface.units import clock_months, growth_clock
 
 

@@ -1,46 +1,82 @@
 """The panel of one browser: its tabs, keys and theme around a `Session`."""
 
+import html
+import json
+from collections.abc import Callable
 from typing import Any
 
 from inface.viewer.bindings import Bindings
-from inface.viewer.camera import look_from
+from inface.viewer.busy import Busy
+from inface.viewer.camera import Framing
+from inface.viewer.scene import Scene
+from inface.viewer.screen import ViserScreen
 from inface.viewer.session import Session
 from inface.viewer.tabs import meshes, save, shape, view
+from inface.viewer.tabs.points import Points
+
+_KEYS = (
+    "| key | what it does |\n|---|---|\n"
+    "| Ctrl Z, Ctrl Shift Z | undo, redo |\n| F | front |\n| L, R | the subject's left, right |\n"
+    "| T | three-quarter |\n"
+    "| W | wireframe |\n| Tab, arrows | go to a slider, move it |\n| Shift drag | paint with the brush |\n"
+)
 
 
 class Controls:
     """Builds the panel for a viser client and keeps it in step with the session."""
 
-    def __init__(self, client: Any, session: Session, model_name: str = "") -> None:
+    def __init__(self, client: Any, session: Session, model_name: str, forget: Callable[[], None]) -> None:
         self.client, self.session = client, session
+        self.screen: ViserScreen | None = None
         self._bindings = Bindings(client, session)
+        self._framing = Framing(client)
+        self._dark: bool | None = None
         gui = client.gui
+        self._state = gui.add_html("")
         self.legend = gui.add_html("", visible=False)
+        self.busy = Busy(gui, session)
+        meshes.add_upload(self._bindings, self.busy)
         tabs = gui.add_tab_group()
         if session.editor.model is not None:
             with tabs.add_tab("Shape"):
                 shape.build(self._bindings)
         with tabs.add_tab("Meshes"):
-            self.brush = meshes.build(self._bindings)
+            self.brush = meshes.build(self._bindings, self.busy)
+        with tabs.add_tab("Points"):
+            self.touch = Points(self._bindings, self.brush.stroke)
         with tabs.add_tab("View"):
-            view.build(self._bindings, self.theme)
+            view.build(self._bindings, self._framing)
+            with gui.add_folder("Keys", expand_by_default=False):
+                gui.add_markdown(_KEYS)
         with tabs.add_tab("Save"):
-            save.build(self._bindings, model_name)
+            save.build(self._bindings, model_name, forget)
+        self._bindings.follow(self._theme)
         self._commands()
 
     def sync(self) -> None:
         """Set every input to what the scene says."""
         self._bindings.sync()
-
-    def theme(self, dark: bool) -> None:
-        """Light or dark."""
-        self.client.gui.configure_theme(
-            dark_mode=dark, show_logo=False, show_share_button=False, brand_color=(32, 99, 155)
-        )
+        self._framing.follow(self.session.drawing)
+        self._tell_page()
 
     def look_from(self, yaw: float, pitch: float) -> None:
         """Put the camera before what is shown."""
-        look_from(self.client, self.session.drawing, yaw, pitch)
+        self._framing.look_from(self.session.drawing, yaw, pitch)
+
+    def _theme(self, scene: Scene) -> None:
+        if scene.look.dark != self._dark:
+            self._dark = scene.look.dark
+            self.client.gui.configure_theme(
+                dark_mode=self._dark, show_logo=False, show_share_button=False, brand_color=(32, 99, 155)
+            )
+
+    def _tell_page(self) -> None:
+        """What the page's own script needs to know."""
+        session = self.session
+        state = {"pressed": shape.pressed(session), "unsaved": session.unsaved, "title": "inface viewer"}
+        text = f'<div data-inface="state" data-json="{html.escape(json.dumps(state))}"></div>'
+        if self._state.content != text:
+            self._state.content = text
 
     def _commands(self) -> None:
         session = self.session

@@ -9,6 +9,7 @@ from inface.mesh import Mesh
 from inface.pictures.colours import Legend
 from inface.pictures.surfaces import drawable, known_vertices
 from inface.viewer.editor import MODEL, SceneEditor
+from inface.viewer.heat import heat, legend_of
 from inface.viewer.scene import Look, Opened, Scene
 
 CLAY = (214, 205, 196)
@@ -40,6 +41,31 @@ class Body:
 
 
 @dataclass(frozen=True, eq=False)
+class Dot:
+    """A place that was clicked and can be dragged.
+
+    Attributes:
+        key: what it stands for: ("landmark", body, name), ("measure", number, point) or ("pull", vertex).
+        point: `(3,)` where it is drawn.
+        label: words beside it, or "".
+        doubtful: set by a registration, not by hand.
+    """
+
+    key: tuple
+    point: FloatArray
+    label: str = ""
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A measurement: its way `(n, 3)` and its number with the unit."""
+
+    points: FloatArray
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
 class Drawing:
     """All there is to draw."""
 
@@ -48,6 +74,8 @@ class Drawing:
     labels: tuple[tuple[str, FloatArray], ...] = ()
     measured: tuple[FloatArray, FloatArray, float] | None = None
     names: tuple[str, ...] = field(default=())
+    dots: tuple[Dot, ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 def draw_scene(editor: SceneEditor, scene: Scene) -> Drawing:
@@ -80,11 +108,11 @@ def _model_bodies(editor: SceneEditor, scene: Scene) -> tuple[list[Body], Legend
     if scene.shape is None or editor.model is None:
         return [], None
     vertices, legend = editor.vertices(scene), None
-    heat = editor.heat(scene, vertices)
+    values = heat(editor, scene, vertices)
     colors = editor.model.colors if look.colours == "colour" else None
-    if heat is not None:
-        legend = editor.legend(scene, *heat)
-        colors = legend.colors(heat[0])
+    if values is not None:
+        legend = legend_of(scene, *values)
+        colors = legend.colors(values[0])
     marked = scene.shape.unknown
     if marked is not None and scene.shape.std is None:
         colors = np.tile(np.array(CLAY) / 255, (len(vertices), 1)) if colors is None else np.array(colors)

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from inface._validate import FloatArray, IntArray
-from inface.editing import put
 from inface.errors import CorrespondenceError, InfaceError
-from inface.geometry.proximity import surface_distance
 from inface.mesh import Mesh
-from inface.models import LinearRegressor, MorphableModel, door, modes
+from inface.models import LinearRegressor, MorphableModel, correspondence, modes
+from inface.models.codes import put
 from inface.models.modes import Slider
-from inface.pictures.colours import Legend
 from inface.pictures.surfaces import known_vertices
-from inface.viewer.scene import Blend, Opened, Scene, Shape
+from inface.registration import Registration
+from inface.transforms import procrustes
+from inface.viewer.scans import framed_scan, placed_scan
+from inface.viewer.scene import Blend, Marks, Opened, Scene, Shape, SurfacePoint
 
 MODEL = "Model"
 
@@ -49,7 +49,8 @@ class SceneEditor:
     # --- the model
 
     @property
-    def _model(self) -> MorphableModel:
+    def known_model(self) -> MorphableModel:
+        """The model; `InfaceError` where only meshes are open."""
         if self.model is None:
             raise InfaceError("no model is open, only meshes; start the viewer with a model to do this")
         return self.model
@@ -87,6 +88,7 @@ class SceneEditor:
         """A scene from a file, checked against this model."""
         if (scene.shape is None) != (self.model is None):
             raise InfaceError("the scene file and the viewer differ: one has a model, the other has none")
+        scene = replace(scene, marks=self._valid(scene))
         if scene.shape is None or self.model is None:
             return scene
         count, vertices = len(self.model.latent), len(self.model.mean_vertices)
@@ -102,45 +104,66 @@ class SceneEditor:
             )
         return scene
 
+    def _valid(self, scene: Scene) -> Marks:
+        """The marks of a scene from a file that lie on bodies it has; the others are left out."""
+        sizes = {one.name: len(one.mesh.vertices) for one in scene.opened}
+        if self.model is not None:
+            sizes[MODEL] = len(self.model.mean_vertices)
+
+        def on_body(place: SurfacePoint) -> bool:
+            size = sizes.get(place.body, 0)
+            return all(0 <= i < size for i in place.corners) and bool(np.isfinite(place.weights).all())
+
+        marks = scene.marks
+        landmarks = [m for m in marks.landmarks if m.body in sizes and (m.place is None or on_body(m.place))]
+        measurements = [m for m in marks.measurements if all(map(on_body, m.points))]
+        pulls = [p for p in marks.pulls if p[0] < sizes.get(MODEL, 0) and np.isfinite(p[1]).all()]
+        base = marks.pull_base
+        if base is None or self.model is None or len(base) != len(self.model.latent) or not np.isfinite(base).all():
+            pulls, base = [], None
+        return Marks(tuple(landmarks), tuple(measurements), tuple(pulls), base)
+
     @cached_property
     def _rest(self) -> FloatArray:
         """The mean latent with the neutral expression: where everything starts and is reset to."""
-        return modes.rest(self._model)
+        return modes.rest(self.known_model)
 
     # --- sliders
 
     def deviation(self, scene: Scene, index: int) -> float:
         """Standard deviations of one latent entry from the mean."""
-        return modes.deviation(self._model, _shape(scene).latent, index)
+        return modes.deviation(self.known_model, shape_of(scene).latent, index)
 
     def set_deviation(self, scene: Scene, index: int, value: float) -> Scene:
         """One latent entry at `value` standard deviations."""
-        return scene.with_shape(latent=modes.with_deviation(self._model, _shape(scene).latent, index, value), seed=None)
+        return scene.with_shape(
+            latent=modes.with_deviation(self.known_model, shape_of(scene).latent, index, value), seed=None
+        )
 
     def months(self, scene: Scene) -> float:
         """Age in months of the shape, held inside the calibrated range."""
-        return modes.months(self._model, _shape(scene).latent)
+        return modes.months(self.known_model, shape_of(scene).latent)
 
     def set_months(self, scene: Scene, months: float) -> Scene:
         """The shape at another age."""
-        return scene.with_shape(latent=modes.with_months(self._model, _shape(scene).latent, months), seed=None)
+        return scene.with_shape(latent=modes.with_months(self.known_model, shape_of(scene).latent, months), seed=None)
 
     def set_blend(self, scene: Scene, blend: Blend) -> Scene:
         """The expression on the way from one preset to another."""
-        latent = modes.with_expression(self._model, _shape(scene).latent, blend.end, blend.start, blend.strength)
+        latent = modes.with_expression(self.known_model, shape_of(scene).latent, blend.end, blend.start, blend.strength)
         return scene.with_shape(latent=latent, blend=blend, seed=None)
 
     def random_child(self, scene: Scene, seed: int) -> Scene:
         """Another child; expression and age stay. One seed, one child."""
-        latent = modes.random_identity(self._model, _shape(scene).latent, seed)
-        return replace(scene, shape=Shape(latent, _shape(scene).blend, seed=int(seed)))
+        latent = modes.random_identity(self.known_model, shape_of(scene).latent, seed)
+        return replace(scene, shape=Shape(latent, shape_of(scene).blend, seed=int(seed)))
 
     def reset(self, scene: Scene, group: str | None = None) -> Scene:
         """Back to the mean: one group of sliders, or everything that was made of the shape."""
         if group is None:
             return replace(scene, shape=self.start().shape)
         block = self.groups[group]
-        shape = scene.with_shape(latent=put(_shape(scene).latent, block, self._rest[block]), seed=None)
+        shape = scene.with_shape(latent=put(shape_of(scene).latent, block, self._rest[block]), seed=None)
         return shape.with_shape(blend=Blend()) if group == "expression" else shape
 
     # --- meshes
@@ -149,7 +172,7 @@ class SceneEditor:
         """The scene with a mesh opened, and a sentence on what happened.
 
         A mesh that corresponds to the model is brought into its frame when it is out of it, and the shape jumps to its
-        code; its NaN vertices become the unknown ones. Any other mesh is only shown.
+        code; its NaN vertices become the unknown ones. Any other mesh is framed, in mm as its size tells, and shown.
         """
         name = self._unique(scene, name)
         if not known_vertices(mesh).any():
@@ -158,28 +181,57 @@ class SceneEditor:
             return replace(scene, opened=(*scene.opened, Opened(name, mesh))), f"{name} opened."
         try:
             vertices, latent, aligned = self._encoded(mesh)
+            known = known_vertices(mesh)
         except CorrespondenceError as error:
-            one = Opened(name, mesh)
-            return replace(scene, opened=(*scene.opened, one)), f"{name} is shown but not encoded: {error}"
+            framed, home, words = framed_scan(mesh, np.asarray(self.model.mean_vertices, float).mean(0))
+            one = Opened(name, framed, to_file=home)
+            sentence = (
+                f"{name} is shown but not encoded: {words} Register it to bring it into correspondence. ({error})"
+            )
+            return replace(scene, opened=(*scene.opened, one)), sentence
         shown = mesh.with_vertices(vertices)
         if not len(shown.triangles):
             shown = Mesh(shown.vertices, self.model.triangles, shown.colors, shown.landmarks)
-        one = Opened(name, shown, latent)
+        to_file = procrustes(vertices[known], mesh.vertices[known]) if aligned else None
+        one = Opened(name, shown, latent, to_file)
         scene = self.start_from(replace(scene, opened=(*scene.opened, one)), name)
         return scene, f"{name} encoded" + (" after bringing it into the model's frame." if aligned else ".")
 
     def _encoded(self, mesh: Mesh) -> tuple[FloatArray, FloatArray, bool]:
         """Vertices in the model's frame, the code, and whether the mesh had to be moved."""
-        model = self._model
+        model = self.known_model
         known = known_vertices(mesh)
         mask = None if known.all() else ~known
         if mask is not None and len(mask) != len(model.mean_vertices):
-            mask = None  # the door names the wrong count
+            mask = None  # the check names the wrong count
         try:
-            arrival, aligned = door.admit(model.template, mesh, mask), False
+            arrival, aligned = correspondence.check(model.template, mesh, mask), False
         except CorrespondenceError:
-            arrival, aligned = door.admit(model.template, mesh, mask, align=True), True
+            arrival, aligned = correspondence.check(model.template, mesh, mask, align=True), True
         return arrival.vertices, np.asarray(model.encode(arrival.vertices, mask), float), aligned
+
+    def registered(self, scene: Scene, name: str, result: Registration) -> Scene:
+        """The scene with what a registration made of an opened scan: the scan in the model's frame, and the fit."""
+        one = scene.opened_as(name)
+        if result.transform is None or result.model_mesh is None:
+            told = replace(one, verdict=result.verdict, words="; ".join(result.reasons))
+            return replace(scene, opened=tuple(told if o is one else o for o in scene.opened))
+        scan = replace(one, mesh=placed_scan(one.mesh, one.to_file, result), to_file=result.transform)
+        fit = Opened(
+            self._unique(scene, f"{name} registered"),
+            Mesh(result.model_mesh.vertices, result.model_mesh.triangles, self.known_model.colors),
+            np.asarray(self.known_model.encode(result.model_mesh.vertices), float),
+            result.transform,
+            result.verdict,
+            "; ".join(result.reasons),
+            result.support,
+            result.distance,
+            name,
+            result,
+        )
+        opened = (*(scan if o is one else o for o in scene.opened), fit)
+        made = self.start_from(replace(scene, opened=opened), fit.name).with_shape(keep_detail=True)
+        return made.with_look(colours="fit", arrangement="side by side", hidden=made.look.hidden - {MODEL} | {fit.name})
 
     def start_from(self, scene: Scene, name: str) -> Scene:
         """The shape becomes that of an opened mesh."""
@@ -187,9 +239,9 @@ class SceneEditor:
         if one.latent is None:
             raise InfaceError(f"{name} does not correspond to the model, so it has no latent to start from")
         known = known_vertices(one.mesh)
-        detail = np.where(known[:, None], one.mesh.vertices - self._model.decode(one.latent), 0.0)
+        detail = np.where(known[:, None], one.mesh.vertices - self.known_model.decode(one.latent), 0.0)
         unknown = None if known.all() else np.flatnonzero(~known)
-        keep = _shape(scene).keep_detail
+        keep = shape_of(scene).keep_detail
         return replace(scene, shape=Shape(one.latent, Blend(), name, detail, keep, unknown))
 
     def close(self, scene: Scene, name: str) -> Scene:
@@ -206,14 +258,14 @@ class SceneEditor:
 
     def transfer(self, scene: Scene, name: str) -> Scene:
         """The shape with the expression of an opened mesh."""
-        one, block = scene.opened_as(name), self._model.latent.block("expression")
+        one, block = scene.opened_as(name), self.known_model.latent.block("expression")
         if one.latent is None:
             raise InfaceError(f"{name} does not correspond to the model, so its expression cannot be transferred")
-        return scene.with_shape(latent=put(_shape(scene).latent, block, one.latent[block]), seed=None)
+        return scene.with_shape(latent=put(shape_of(scene).latent, block, one.latent[block]), seed=None)
 
     def mark(self, scene: Scene, vertices: Sequence[int] | IntArray, unknown: bool = True) -> Scene:
         """Vertices marked as unknown, or as known again."""
-        before = _shape(scene).unknown
+        before = shape_of(scene).unknown
         old = np.zeros(0, np.int64) if before is None else before
         marked = np.union1d(old, vertices) if unknown else np.setdiff1d(old, vertices)
         return scene.with_shape(unknown=marked.astype(np.int64) if len(marked) else None, std=None)
@@ -228,11 +280,21 @@ class SceneEditor:
         """Vertices of the shape within `radius` mm of a point."""
         return np.flatnonzero(np.linalg.norm(self.vertices(scene) - point, axis=1) <= radius)
 
+    def near_way(self, scene: Scene, start: FloatArray, end: FloatArray, radius: float) -> IntArray:
+        """Vertices of the shape within `radius` mm of the straight way between two points: a continuous stroke."""
+        points, way = self.vertices(scene) - start, np.asarray(end) - start
+        along = np.clip(points @ way / max(float(way @ way), 1e-12), 0, 1)
+        return np.flatnonzero(np.linalg.norm(points - along[:, None] * way, axis=1) <= radius)
+
+    def require_marked(self, scene: Scene) -> None:
+        """`InfaceError` where no vertex of the shape is marked as unknown."""
+        if shape_of(scene).unknown is None:
+            raise InfaceError("nothing is marked as unknown; mark a region or paint one first")
+
     def complete(self, scene: Scene) -> Scene:
         """The marked vertices of the opened mesh (or of the shape itself) filled in from all the others."""
-        model, shape = self._model, _shape(scene)
-        if shape.unknown is None:
-            raise InfaceError("nothing is marked as unknown; mark a region or paint one first")
+        model, shape = self.known_model, shape_of(scene)
+        self.require_marked(scene)
         mask = np.zeros(len(model.mean_vertices), bool)
         mask[shape.unknown] = True
         if mask.all():
@@ -255,55 +317,26 @@ class SceneEditor:
 
     def vertices(self, scene: Scene) -> FloatArray:
         """The shape `(V, 3)` in the model's dtype, with the child's own detail where that is wanted."""
-        shape = _shape(scene)
-        made = self._model.decode(shape.latent)
+        shape = shape_of(scene)
+        made = self.known_model.decode(shape.latent)
         if shape.keep_detail and shape.detail is not None:
             made = made + shape.detail.astype(made.dtype)
         return made
 
     def mesh(self, scene: Scene) -> Mesh:
         """The shape as a mesh, with the model's colours and landmarks."""
-        mesh = self._model.decode_mesh(_shape(scene).latent)
+        mesh = self.known_model.decode_mesh(shape_of(scene).latent)
         return mesh.with_vertices(self.vertices(scene))
-
-    def heat(self, scene: Scene, vertices: FloatArray) -> tuple[FloatArray, str] | None:
-        """Numbers `(V,)` in mm to colour the shape by, and what they are; None when there are none to show."""
-        look, shape = scene.look, scene.shape
-        if shape is None:
-            return None
-        if look.colours == "uncertainty" and shape.std is not None:
-            return shape.std, "uncertainty (1 SD), mm"
-        if look.colours == "change":
-            return np.linalg.norm(vertices - self._model.mean_vertices, axis=1), "distance from the mean, mm"
-        if look.colours == "distance" and scene.opened:
-            source = shape.source or scene.opened[-1].name
-            other = scene.opened_as(source).mesh
-            if other.vertices.shape == vertices.shape and scene.opened_as(source).latent is not None:
-                return np.linalg.norm(vertices - other.vertices, axis=1), f"distance to {source}, mm"
-            return _surface_distance(vertices, other), f"distance to {source}, mm"
-        return None
-
-    def legend(self, scene: Scene, values: FloatArray, label: str) -> Legend:
-        """The legend of a heat map under the look's limit; never finer than a tenth of a millimetre."""
-        legend = Legend.of(values, label, limit=scene.look.limit, signed=False)
-        return legend if scene.look.limit or legend.high >= 0.1 else replace(legend, high=0.1)
 
     def partner_vertices(self, scene: Scene) -> FloatArray | None:
         """The second model's shape, or None."""
         if self.partner is None:
             return None
-        return self.partner.model.decode(self.partner.regressor(_shape(scene).latent))
+        return self.partner.model.decode(self.partner.regressor(shape_of(scene).latent))
 
 
-def _shape(scene: Scene) -> Shape:
+def shape_of(scene: Scene) -> Shape:
+    """The scene's shape; `InfaceError` where only meshes are open."""
     if scene.shape is None:
         raise InfaceError("no model is open, only meshes; start the viewer with a model to do this")
     return scene.shape
-
-
-def _surface_distance(points: FloatArray, mesh: Mesh) -> FloatArray:
-    known = known_vertices(mesh)
-    triangles = mesh.triangles[known[mesh.triangles].all(axis=1)]
-    if len(triangles):
-        return surface_distance(np.asarray(points, float), mesh.vertices, triangles)
-    return np.asarray(cKDTree(mesh.vertices[known]).query(points)[0])

@@ -61,6 +61,7 @@ class Saving:
         """Send the whole scene."""
         model_hash = self.session.editor.model.hash if self.session.editor.model is not None else ""
         self._send("scene.json", scene_file.to_json(self.session.scene, self.model_name, model_hash).encode())
+        self.session.saved(self.session.scene)
 
     def _send(self, name: str, content: bytes) -> None:
         self.client.send_file_download(name, content, save_immediately=True)

@@ -6,10 +6,11 @@ Nothing here knows of a window or a browser. Acts on a scene (`inface.viewer.edi
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from inface._validate import FloatArray, IntArray
+from inface._validate import BoolArray, FloatArray, IntArray
 from inface.mesh import Mesh
+from inface.transforms import Similarity
 
-COLOURS = ("colour", "clay", "distance", "uncertainty", "change")
+COLOURS = ("colour", "clay", "distance", "fit", "uncertainty", "change")
 ARRANGEMENTS = ("overlaid", "side by side")
 UNDO_STEPS = 200
 
@@ -60,6 +61,8 @@ class Look:
         opacity: of every mesh but the first.
         sliders: how many are shown in a group.
         measure: two landmark names, "" for none.
+        dark: the page's theme.
+        tool: what a click on a surface does, see `inface.viewer.tools`; "": nothing.
     """
 
     colours: str = "colour"
@@ -71,11 +74,18 @@ class Look:
     opacity: float = 0.6
     sliders: int = 6
     measure: tuple[str, str] = ("", "")
+    dark: bool = False
+    tool: str = ""
 
     def __post_init__(self) -> None:
         for what, known in ((self.colours, COLOURS), (self.arrangement, ARRANGEMENTS)):
             if what not in known:
                 raise ValueError(f"expected one of {', '.join(known)}, got '{what}'")
+        numbers = (self.opacity, self.sliders, 0 if self.limit is None else self.limit)
+        if not all(isinstance(x, int | float) and x >= 0 for x in numbers):
+            raise ValueError(f"expected numbers of zero or more for opacity, sliders and limit, got {numbers}")
+        if not (len(self.measure) == 2 and all(isinstance(x, str) for x in (*self.measure, *self.hidden, self.tool))):
+            raise ValueError("expected names in hidden, measure and tool")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,13 +94,87 @@ class Opened:
 
     Attributes:
         name: what it is called in the scene; unique.
-        mesh: as it is shown: in the model's frame when it corresponds to the model, else as it came.
+        mesh: as it is shown: in the model's frame when it corresponds to the model, else framed in mm.
         latent: `(K,)` its code; None when it does not correspond to the model, or there is no model.
+        to_file: from the frame in which it is shown to that of its file, in the file's unit; None: the same.
+        verdict: what a registration said of it: "ok", "partial", "failed"; "" for none.
+        words: the verdict's reasons.
+        support: `(V,)` True where the scan shows the vertex; None where nothing is known.
+        distance: `(V,)` mm from the scan it was registered to.
+        scan: name of that scan.
+        registration: the record itself, as long as the page lives; it is not in scene files.
     """
 
     name: str
     mesh: Mesh
     latent: FloatArray | None = None
+    to_file: Similarity | None = None
+    verdict: str = ""
+    words: str = ""
+    support: BoolArray | None = None
+    distance: FloatArray | None = None
+    scan: str = ""
+    registration: Any = None
+
+
+@dataclass(frozen=True)
+class SurfacePoint:
+    """A place on a body of the scene, which moves along with it.
+
+    Attributes:
+        body: name of the body.
+        corners: three vertices of it (one thrice on a cloud of points).
+        weights: their parts, which add up to 1.
+    """
+
+    body: str
+    corners: tuple[int, int, int]
+    weights: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A landmark set on a body.
+
+    Attributes:
+        name: of the template's list, or any other.
+        place: where it is; None: skipped, so that it is not asked for again.
+        std: mm, how uncertain an automatic one is; None for one that was set by hand.
+    """
+
+    name: str
+    body: str
+    place: SurfacePoint | None
+    std: float | None = None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A measurement between clicks: `kind` is "straight", "surface" or "angle"; it counts once all points are there."""
+
+    kind: str
+    points: tuple[SurfacePoint, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all its points are set."""
+        return len(self.points) == (3 if self.kind == "angle" else 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What was set by clicking: landmarks, measurements, and vertices of the model pulled to places (mm).
+
+    Attributes:
+        landmarks, measurements: in the order they were set.
+        pulls: vertex of the model and where it was pulled to, in the model's frame.
+        pull_base: the latent before the first pull.
+    """
+
+    landmarks: tuple[Mark, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    pulls: tuple[tuple[int, tuple[float, float, float]], ...] = ()
+    pull_base: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +184,7 @@ class Scene:
     shape: Shape | None
     opened: tuple[Opened, ...] = ()
     look: Look = field(default_factory=Look)
+    marks: Marks = field(default_factory=Marks)
 
     def opened_as(self, name: str) -> Opened:
         """The opened mesh of that name."""
@@ -111,6 +196,10 @@ class Scene:
     def with_look(self, **changes: Any) -> "Scene":
         """The same scene drawn in another way."""
         return replace(self, look=replace(self.look, **changes))
+
+    def with_marks(self, **changes: Any) -> "Scene":
+        """The same scene with other landmarks, measurements or pulls."""
+        return replace(self, marks=replace(self.marks, **changes))
 
     def with_shape(self, **changes: Any) -> "Scene":
         """The same scene with another shape."""
@@ -136,7 +225,8 @@ class History:
 
     def to(self, scene: Scene, key: str | None = None) -> "History":
         """A new step; a step with the `key` of the last one replaces it."""
-        if scene.shape is self.present.shape and scene.opened is self.present.opened:
+        now = self.present
+        if scene.shape is now.shape and scene.opened is now.opened and scene.marks is now.marks:
             return replace(self, present=scene)
         if key is not None and key == self.key:
             return replace(self, present=scene, future=())

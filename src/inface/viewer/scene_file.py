@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from inface._validate import FloatArray, floats
 from inface.errors import FormatError
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
-from inface.viewer.scene import Blend, Look, Opened, Scene, Shape
+from inface.transforms import Similarity
+from inface.viewer.scene import Blend, Look, Mark, Marks, Measurement, Opened, Scene, Shape, SurfacePoint
 
 FORMAT, VERSION = "inface-scene", 1
 
@@ -28,16 +30,22 @@ def to_json(scene: Scene, model_name: str = "", model_hash: str = "") -> str:
         "seed": scene.shape.seed,
     }
     look = asdict(scene.look) | {"hidden": sorted(scene.look.hidden), "measure": list(scene.look.measure)}
-    data = {
+    head = {
         "format": FORMAT,
         "format_version": VERSION,
         "model": model_name,
         "model_hash": model_hash,
         "shape": shape,
         "look": look,
-        "meshes": [_mesh_json(one) for one in scene.opened],
+        "marks": {
+            "landmarks": [asdict(mark) for mark in scene.marks.landmarks],
+            "measurements": [asdict(measurement) for measurement in scene.marks.measurements],
+            "pulls": [[vertex, list(place)] for vertex, place in scene.marks.pulls],
+            "pull_base": scene.marks.pull_base,
+        },
     }
-    return json.dumps(data, separators=(",", ":"), allow_nan=False)
+    meshes = ",".join(_mesh_text(one) for one in scene.opened)
+    return _dumps(head)[:-1] + f',"meshes":[{meshes}]}}'
 
 
 def is_scene(text: str | bytes) -> bool:
@@ -56,12 +64,38 @@ def from_json(text: str | bytes) -> tuple[Scene, str, str]:
             raise FormatError(f"expected a scene of version {VERSION}, got {data['format_version']}")
         meshes = tuple(_opened(one) for one in data["meshes"])
         look = data["look"] | {"hidden": frozenset(data["look"]["hidden"]), "measure": tuple(data["look"]["measure"])}
-        scene = Scene(data["shape"] and _shape(data["shape"]), meshes, Look(**look))
+        shape = data["shape"] and _shape(data["shape"])
+        scene = Scene(shape, meshes, Look(**look), _marks(data.get("marks") or {}))
         return scene, str(data["model"]), str(data["model_hash"])
     except FormatError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise FormatError(f"the scene file is damaged or incomplete ({error})") from None
+
+
+def _marks(data: Mapping) -> Marks:
+    def place(point: Mapping | None) -> SurfacePoint | None:
+        if point is None:
+            return None
+        corners, weights = (int(i) for i in point["corners"]), (float(w) for w in point["weights"])
+        a, b, c = corners
+        u, v, w = weights
+        return SurfacePoint(str(point["body"]), (a, b, c), (u, v, w))
+
+    landmarks = [
+        Mark(str(m["name"]), str(m["body"]), place(m["place"]), None if m["std"] is None else float(m["std"]))
+        for m in data.get("landmarks", ())
+    ]
+    measurements = [
+        Measurement(str(m["kind"]), tuple(p for p in map(place, m["points"]) if p is not None))
+        for m in data.get("measurements", ())
+    ]
+    pulls = []
+    for vertex, (x, y, z) in data.get("pulls", ()):
+        pulls.append((int(vertex), (float(x), float(y), float(z))))
+    base = data.get("pull_base")
+    pull_base = None if base is None else tuple(float(x) for x in base)
+    return Marks(tuple(landmarks), tuple(measurements), tuple(pulls), pull_base)
 
 
 def _shape(data: Mapping) -> Shape:
@@ -77,13 +111,33 @@ def _opened(data: Mapping) -> Opened:
     vertices = [[np.nan] * 3 if row is None else row for row in data["vertices"]]
     landmarks = None if data["landmarks"] is None else LandmarkSet.of(data["landmarks"])
     mesh = Mesh(vertices, data["triangles"], data["colors"], landmarks)
-    return Opened(
-        str(data["name"]), mesh, None if data["latent"] is None else floats("latent", data["latent"], (None,))
-    )
+    latent = None if data["latent"] is None else floats("latent", data["latent"], (None,))
+    home = data.get("to_file")
+    to_file = None if home is None else Similarity(np.array(home[0]), np.array(home[1]), float(home[2]))
+    support = data.get("support")
+    seen = None if support is None else np.isin(np.arange(len(mesh.vertices)), support)
+    words, verdict = str(data.get("words", "")), str(data.get("verdict", ""))
+    distance = None if data.get("distance") is None else floats("distance", data["distance"], (len(mesh.vertices),))
+    scan = str(data.get("scan", ""))
+    return Opened(str(data["name"]), mesh, latent, to_file, verdict, words, seen, distance, scan)
+
+
+_texts: WeakKeyDictionary[Opened, str] = WeakKeyDictionary()
+
+
+def _mesh_text(one: Opened) -> str:
+    """A mesh as JSON; what was written once is kept, because a session is written after every step."""
+    if one not in _texts:
+        _texts[one] = _dumps(_mesh_json(one))
+    return _texts[one]
+
+
+def _dumps(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"), allow_nan=False)
 
 
 def _mesh_json(one: Opened) -> dict:
-    mesh = one.mesh
+    mesh, home = one.mesh, one.to_file
     rows = [row if np.isfinite(row).all() else None for row in np.round(mesh.vertices, 4)]
     landmarks = None
     if mesh.landmarks is not None:
@@ -95,6 +149,12 @@ def _mesh_json(one: Opened) -> dict:
         "triangles": mesh.triangles.tolist(),
         "colors": None if mesh.colors is None else np.round(mesh.colors, 3).tolist(),
         "landmarks": landmarks,
+        "to_file": home and [home.rotation.tolist(), home.translation.tolist(), float(home.scale)],
+        "verdict": one.verdict,
+        "words": one.words,
+        "distance": _list(one.distance),
+        "scan": one.scan,
+        "support": None if one.support is None else np.flatnonzero(one.support).tolist(),
     }
 
 

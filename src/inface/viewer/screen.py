@@ -1,7 +1,6 @@
 """A screen on one viser client: of a drawing, only what changed is sent."""
 
 import html
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,21 +8,24 @@ import numpy as np
 from inface._validate import FloatArray, IntArray
 from inface.viewer.drawing import Body, Drawing
 from inface.viewer.glb import SurfaceGlb
+from inface.viewer.points_layer import PointsLayer, Touch, follow
 
 
 class ViserScreen:
     """A `Screen` on one viser client: only what changed is sent."""
 
-    def __init__(self, client: Any, on_stroke: Callable[[FloatArray, FloatArray], None], legend: Any) -> None:
+    def __init__(self, client: Any, touch: Touch, legend: Any) -> None:
         self._client = client
-        self._on_stroke = on_stroke
+        self._touch = touch
         self._legend = legend
         self._nodes: dict[str, tuple[Any, Body]] = {}
         self._made = 0
         self._writers: dict[str, tuple[IntArray, SurfaceGlb]] = {}
-        self._labels: dict[str, Any] = {}
-        self._dots: Any = None
+        self._points = PointsLayer(client, touch)
         self._line: tuple[Any, Any] | None = None
+        # clicks on the scene, not on its nodes: those would be outlined under the pointer
+        client.scene.on_click()(lambda e: touch.click(e.ray_origin, e.ray_direction))
+        client.scene.on_click(modifier="shift")(lambda e: touch.stroke(e.ray_origin, e.ray_direction, first=True))
 
     def draw(self, drawing: Drawing) -> bool:
         """Show a drawing; True when colours per vertex were sent."""
@@ -34,7 +36,7 @@ class ViserScreen:
             self._writers.pop(name, None)
         for body in drawing.bodies:
             heavy |= self._draw_body(body)
-        self._draw_labels(drawing)
+        self._points.draw(drawing)
         self._draw_measure(drawing)
         self._draw_legend(drawing)
         self._client.flush()
@@ -101,38 +103,8 @@ class ViserScreen:
                 receive_shadow=False,
             )
 
-        def stroke(event: Any) -> None:
-            eye = np.asarray(event.client.camera.position)
-            self._on_stroke(eye, np.asarray(event.end_position) - eye)
-
-        def click(event: Any) -> None:
-            self._on_stroke(np.asarray(event.ray_origin), np.asarray(event.ray_direction))
-
-        handle.on_drag("left", modifier="shift")(stroke)
-        handle.on_click(modifier="shift")(click)
+        follow(handle.on_drag("left", modifier="shift"), self._touch.stroke)
         return handle
-
-    def _draw_labels(self, drawing: Drawing) -> None:
-        wanted = dict(drawing.labels)
-        points = np.array(list(wanted.values()), np.float32)
-        if self._dots is not None and (not len(points) or len(self._dots.points) != len(points)):
-            self._dots.remove()
-            self._dots = None
-        if self._dots is not None:
-            self._dots.points = points
-        elif len(points):
-            self._dots = self._client.scene.add_point_cloud(
-                "/landmark_dots", points, (194, 65, 12), point_size=1.6, point_shape="circle", precision="float32"
-            )
-        for name in [name for name in self._labels if name not in wanted]:
-            self._labels.pop(name).remove()
-        for name, point in wanted.items():
-            if name in self._labels:
-                self._labels[name].position = tuple(point)
-            else:
-                self._labels[name] = self._client.scene.add_label(
-                    f"/landmarks/{name}", name, position=tuple(point), font_screen_scale=0.7, anchor="center-left"
-                )
 
     def _draw_measure(self, drawing: Drawing) -> None:
         if self._line is not None:

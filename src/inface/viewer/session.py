@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,8 @@ from inface._validate import FloatArray
 from inface.errors import InfaceError
 from inface.viewer.drawing import Drawing, draw_scene
 from inface.viewer.editor import SceneEditor
+from inface.viewer.marks_drawing import with_marks
+from inface.viewer.picking import Hit, pick
 from inface.viewer.scene import History, Scene
 
 # seconds between two pushes of a body with colours per vertex, which the browser has to unpack
@@ -32,7 +35,7 @@ class Session:
     while one is drawn only the last is drawn next."""
 
     def __init__(self, editor: SceneEditor, scene: Scene) -> None:
-        self.editor = editor
+        self.editor, self.first = editor, scene
         self.history = History(scene)
         self.screen: Screen | None = None
         self.on_change: Callable[[], None] = lambda: None
@@ -40,6 +43,9 @@ class Session:
         self._dirty = False
         self._drawing = False
         self._playing: threading.Event | None = None
+        self._saved = scene
+        self._waiting: list[tuple[str, bool]] = []
+        self.on_step: Callable[[], None] = lambda: None
         self.drawing: Drawing | None = None
 
     @property
@@ -48,20 +54,70 @@ class Session:
         return self.history.present
 
     def act(self, change: Callable[[Scene], Scene], key: str | None = None) -> bool:
-        """Change the scene; acts with the same `key` in a row are one step of undo. A refusal is told in the page."""
+        """Change the scene; acts with the same `key` in a row are one step of undo until `settle`. A refusal is told
+        in the page."""
         try:
             with self._lock:
                 self.history = self.history.to(change(self.history.present), key)
         except (InfaceError, ValueError, ArithmeticError) as error:
             self.tell(str(error), wrong=True)
             return False
+        self.on_step()
         self.refresh()
         return True
+
+    def start_at(self, scene: Scene) -> None:
+        """Begin at a scene that was kept, without a way back to before it."""
+        with self._lock:
+            self.history = History(self.editor.restore(scene))
+            self._saved = self.history.present
+
+    def begin_anew(self) -> None:
+        """Everything as it was at the very start; nothing of before is kept."""
+        self.pause()
+        with self._lock:
+            self.history = History(self.first)
+            self._saved = self.history.present
+        self.refresh()
+
+    def saved(self, scene: Scene) -> None:
+        """A scene has been written to a file."""
+        self._saved = scene
+        self.on_change()
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is work that is in no file."""
+        now, then = self.scene, self._saved
+        return not (now.shape is then.shape and now.opened is then.opened and now.marks is then.marks)
+
+    def later(self, text: str, *, wrong: bool = False) -> None:
+        """A sentence to show as soon as there is a screen."""
+        self._waiting.append((text, wrong))
+
+    def attach(self, screen: Screen, on_change: Callable[[], None]) -> None:
+        """Show the session on a screen; one that showed it before is let go."""
+        with self._lock:
+            self.screen, self.on_change, self.drawing = screen, on_change, None
+        waiting, self._waiting = self._waiting, []
+        for text, wrong in waiting:
+            self.tell(text, wrong=wrong)
+        self.refresh()
+
+    def detach(self, screen: Screen) -> None:
+        """The screen has gone; the state stays. Nothing happens when another screen took its place."""
+        with self._lock:
+            if self.screen is not screen:
+                return
+            self.screen = None
+            self.on_change = lambda: None
+            self.drawing = None
+        self.pause()
 
     def settle(self) -> None:
         """End of a drag: the next act is a step of its own."""
         with self._lock:
-            self.history = History(self.history.present, self.history.past, self.history.future)
+            self.history = replace(self.history, key=None)
 
     def undo(self) -> None:
         """One step back."""
@@ -74,6 +130,7 @@ class Session:
     def _go(self, step: Callable[[History], History]) -> None:
         with self._lock:
             self.history = step(self.history)
+        self.on_step()
         self.refresh()
 
     def tell(self, text: str, *, wrong: bool = False) -> None:
@@ -96,7 +153,7 @@ class Session:
                         return
                     self._dirty = False
                     scene, screen = self.history.present, self.screen
-                self.drawing = draw_scene(self.editor, scene)
+                self.drawing = with_marks(draw_scene(self.editor, scene), scene)
                 heavy = screen.draw(self.drawing)
                 self.on_change()
                 if heavy:
@@ -148,18 +205,7 @@ class Session:
 
     # --- pointing
 
-    def touched(self, origin: FloatArray, direction: FloatArray) -> FloatArray | None:
-        """The first vertex of the model's shape near a ray, or None when the ray misses it."""
-        if self.scene.shape is None:
-            return None
-        return first_near_ray(self.editor.vertices(self.scene), np.asarray(origin), np.asarray(direction))
-
-
-def first_near_ray(vertices: FloatArray, origin: FloatArray, direction: FloatArray, width: float = 3.0):
-    """The vertex nearest to the eye among those within `width` mm of a ray; None when there is none."""
-    direction = direction / np.linalg.norm(direction)
-    away = vertices - origin
-    depth = away @ direction
-    aside = np.linalg.norm(away - depth[:, None] * direction, axis=1)
-    hit = np.flatnonzero((aside < width) & (depth > 0))
-    return None if not len(hit) else vertices[hit[np.argmin(depth[hit])]]
+    def touched(self, origin: FloatArray, direction: FloatArray, only: str = "") -> Hit | None:
+        """What a ray touches of what is drawn, or of one body of it; None when it misses."""
+        drawing = self.drawing
+        return None if drawing is None else pick(drawing.bodies, np.asarray(origin), np.asarray(direction), only)

@@ -6,10 +6,9 @@ from pathlib import Path
 from inface.errors import InfaceError
 from inface.mesh import Mesh
 from inface.viewer import scene_file
+from inface.viewer.front import MAX_UPLOAD
 from inface.viewer.scene import Scene
 from inface.viewer.session import Session
-
-MAX_UPLOAD = 200_000_000  # bytes of an uploaded file
 
 
 def open_file(session: Session, name: str, content: bytes) -> None:
@@ -36,7 +35,9 @@ def open_file(session: Session, name: str, content: bytes) -> None:
         return after
 
     if session.act(opened):
-        session.tell(said[-1], wrong="not encoded" in said[-1])
+        # beside the model, in its own colours; lying over it is for those who ask
+        session.act(lambda s: s.with_look(arrangement="side by side", colours="colour"))
+        session.tell(said[-1])
 
 
 def read_upload(name: str, content: bytes) -> Mesh:

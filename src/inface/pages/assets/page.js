@@ -66,10 +66,10 @@ class Page {
     document.body.append(
       element("header", {}, element("h1", {}, data.title), element("span", { class: "subtitle" }, data.subtitle || ""), this.themeButton),
       this.tabs, this.main,
-      element("footer", {}, "Drag to turn, scroll to zoom, Shift-drag to move. Keys: ", element("kbd", {}, "arrows"), " turn, ",
+      element("footer", {}, element("span", { class: "touch" }, "Drag to turn; two fingers zoom and move."), element("span", { class: "mouse" }, "Drag to turn, scroll to zoom, Shift-drag to move. Keys: ", element("kbd", {}, "arrows"), " turn, ",
         element("kbd", {}, "+"), " ", element("kbd", {}, "-"), " zoom, ", element("kbd", {}, "f"), " front, ", element("kbd", {}, "l"), " ",
         element("kbd", {}, "r"), " sides, ", element("kbd", {}, "t"), " three-quarter, ", element("kbd", {}, "w"), " wireframe, ",
-        element("kbd", {}, "c"), " colour, ", element("kbd", {}, "n"), " landmark names, ", element("kbd", {}, "0"), " reset."));
+        element("kbd", {}, "c"), " colour, ", element("kbd", {}, "n"), " landmark names, ", element("kbd", {}, "0"), " reset.")));
     this.theme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
     try { this.stage = new Stage(this.surface, this.overlay); }
     catch (error) { this.main.replaceChildren(element("p", { class: "message", role: "alert" }, error.message)); return; }

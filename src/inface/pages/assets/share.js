@@ -108,7 +108,7 @@ class Shaper {
     this.seedBox = element("input", { type: "number", value: 1, min: 0, step: 1, "aria-label": "Seed of the random child", style: "width:84px" });
     aside.append(
       element("div", { class: "buttons" }, this.undoButton, this.redoButton,
-        element("button", { onclick: () => { this.remember(null); this.latent.set(this.rest); this.refresh(); } }, "Reset all")),
+        element("button", { onclick: () => { this.remember(null); this.latent.set(this.rest); this.mix = this.model.neutral ? { from: "neutral", to: "neutral", strength: 1 } : this.mix; this.page.stage.fit(); this.refresh(); } }, "Reset all")),
       element("div", { class: "buttons" }, element("button", { onclick: () => this.random() }, "Random child"), element("label", {}, "seed ", this.seedBox)));
     const order = ["age", "expression"].filter((name) => name in model.groups);   // the plainest first
     for (const name of [...order, ...Object.keys(model.groups).filter((name) => !order.includes(name))]) {
@@ -152,6 +152,7 @@ class Shaper {
     const { model } = this, names = Object.keys(model.expressions);
     const codes = { neutral: model.neutral, ...model.expressions };
     this.mix = { from: "neutral", to: "neutral", strength: 1 };
+    this.chosen = {};
     const apply = () => {
       const { from, to, strength } = this.mix;
       codes[from].forEach((value, i) => { this.latent[start + i] = value + strength * (codes[to][i] - value); });
@@ -160,10 +161,16 @@ class Shaper {
     const from = element("select", { "aria-label": "Blend from", onchange: () => { this.remember(null); this.mix.from = from.value; apply(); this.refresh(); } },
       ...Object.keys(codes).map((name) => element("option", { value: name }, name)));
     aside.append(element("div", { class: "buttons", role: "group", "aria-label": "Expressions" },
-      ...["neutral", ...names.filter((n) => n !== "neutral")].map((name) => element("button", { onclick: () => use(name) }, name))),
+      ...["neutral", ...names.filter((n) => n !== "neutral")].map((name) => (this.chosen[name] = element("button", { onclick: () => use(name) }, name)))),
       this.row("Strength", 0, 1.5, 0.05, "0 is where the blend starts, 1 the expression, above 1 exaggerated",
         () => this.mix.strength, (value) => { this.mix.strength = value; apply(); }),
       element("div", { class: "buttons" }, element("label", {}, "blend from ", from)));
+  }
+
+  // Whether the expression is still what a preset made of it.
+  isPreset(name) {
+    const start = this.model.groups.expression[0], codes = { neutral: this.model.neutral, ...this.model.expressions }, from = codes[this.mix.from];
+    return codes[name].every((value, i) => Math.abs(this.latent[start + i] - from[i] - this.mix.strength * (value - from[i])) < 1e-3);
   }
 
   get ageBlock() { const [start, stop] = this.model.groups.age; return this.latent.subarray(start, stop); }
@@ -208,8 +215,12 @@ class Shaper {
     for (const { range, number, read } of this.rows.values()) {
       const value = read();
       if (range !== moving) range.value = value;
+      const [low, high] = [Number(range.min), Number(range.max)], part = (v) => 100 * (Math.max(low, Math.min(high, v)) - low) / (high - low);
+      const ends = [part(Math.max(low, 0)), part(value)].sort((a, b) => a - b);   // the bar starts at zero
+      range.style.setProperty("--from", `${ends[0]}%`); range.style.setProperty("--to", `${ends[1]}%`);
       number.value = Number(value.toFixed(2));
     }
+    for (const [name, button] of Object.entries(this.chosen || {})) button.setAttribute("aria-pressed", String(this.mix.to === name && this.isPreset(name)));
     this.undoButton.disabled = !this.past.length; this.redoButton.disabled = !this.future.length;
     if (this.pending) return;
     this.pending = true;
@@ -221,6 +232,7 @@ class Shaper {
     const p = this.body.positions;
     this.body.landmarks = this.model.landmarks.map(([name, v]) => [name, p[3 * v], p[3 * v + 1], p[3 * v + 2], v]);
     this.page.buttons.landmarks.disabled = !this.model.landmarks.length;
+    this.page.stage.follow();
     this.page.stage.changed(this.body);
   }
 }

@@ -127,6 +127,15 @@ class Stage {
     this.halfWidth = Math.max(x, z, 0.3 * this.radius); this.halfHeight = Math.max(y, 0.3 * this.radius);
   }
 
+  // Step back when a body has grown out of the frame, so that nothing of it is cut off.
+  follow() {
+    const { centre, halfWidth, halfHeight } = this, before = [...centre];
+    this.fit();
+    const grown = this.halfHeight + Math.abs(this.centre[1] - before[1]) > 1.01 * halfHeight || this.halfWidth + Math.abs(this.centre[0] - before[0]) > 1.01 * halfWidth;
+    if (!grown) Object.assign(this, { centre: before, halfWidth, halfHeight });
+    return grown;
+  }
+
   changed(body) { const gpu = this.buffers.get(body); if (gpu) gpu.stale = true; this.redraw(); }
 
   forget(gpu) { for (const b of [gpu.position, gpu.normal, gpu.color]) if (b) this.gl.deleteBuffer(b); this.gl.deleteVertexArray(gpu.array); }
@@ -235,7 +244,8 @@ class Stage {
     gl.uniform3fv(this.at.clay, this.style.clay);
     const pen = this.overlay.getContext("2d");
     pen.clearRect(0, 0, width, height);
-    this.rectangles().forEach(([x, y, w, h], i) => {
+    this.rectangles().forEach(([x, y, w, tall], i) => {
+      const h = Math.max(tall - (this.cells[i].label ? 24 : 0), 1);   // room for the name
       gl.viewport(Math.round(x * ratio), height - Math.round((y + h) * ratio), Math.round(w * ratio), Math.round(h * ratio));
       const { camera, projection } = this.matrices(w / h);
       gl.uniformMatrix4fv(this.at.camera, false, camera);
@@ -274,19 +284,34 @@ class Stage {
     }
   }
 
-  // A dot and a name for each landmark whose surface faces the viewer.
+  // A dot for each landmark whose surface faces the viewer, and its name where there is room, with a line where it had
+  // to step aside; the nearest ones choose first.
   drawLandmarks(pen, body, camera, projection, [x, y, w, h], ratio) {
-    const normals = this.buffers.get(body).normals;
-    pen.font = `${11 * ratio}px system-ui, sans-serif`;
+    const normals = this.buffers.get(body).normals, seen = [];
     for (const [name, a, b, c, vertex] of body.landmarks || []) {
       const p = [0, 1, 2].map((k) => camera[k] * a + camera[4 + k] * b + camera[8 + k] * c + camera[12 + k]);
       const n = [0, 1, 2].map((k) => camera[k] * normals[3 * vertex] + camera[4 + k] * normals[3 * vertex + 1] + camera[8 + k] * normals[3 * vertex + 2]);
       if (n[0] * p[0] + n[1] * p[1] + n[2] * p[2] > 0) continue;
-      const px = (x + w * (0.5 - 0.5 * projection[0] * p[0] / p[2])) * ratio, py = (y + h * (0.5 + 0.5 * projection[5] * p[1] / p[2])) * ratio;
-      pen.fillStyle = "#c2410c"; pen.strokeStyle = "#fff"; pen.lineWidth = 1.5 * ratio;
-      pen.beginPath(); pen.arc(px, py, 3 * ratio, 0, 7); pen.fill(); pen.stroke();
+      seen.push([name, p[2], (x + w * (0.5 - 0.5 * projection[0] * p[0] / p[2])) * ratio, (y + h * (0.5 + 0.5 * projection[5] * p[1] / p[2])) * ratio]);
+    }
+    seen.sort((p, q) => q[1] - p[1]);
+    pen.font = `${11 * ratio}px system-ui, sans-serif`;
+    pen.fillStyle = "#c2410c"; pen.strokeStyle = "#fff"; pen.lineWidth = 1.5 * ratio;
+    for (const [, , px, py] of seen) { pen.beginPath(); pen.arc(px, py, 3 * ratio, 0, 7); pen.fill(); pen.stroke(); }
+    const taken = seen.map(([, , px, py]) => [px - 4 * ratio, py - 4 * ratio, 8 * ratio, 8 * ratio]), tall = 13 * ratio;
+    const free = (box) => box[0] > x * ratio && box[0] + box[2] < (x + w) * ratio && box[1] > y * ratio && box[1] + box[3] < (y + h) * ratio &&
+      !taken.some(([l, t, u, v]) => box[0] < l + u && l < box[0] + box[2] && box[1] < t + v && t < box[1] + box[3]);
+    this.placed = [];
+    for (const [name, , px, py] of seen) {
+      const wide = pen.measureText(name).width + 2 * ratio;
+      const tries = [0, -1, 1, -2, 2, -3, 3, -4, 4].flatMap((k) => [[px + (8 + 5 * Math.abs(k)) * ratio, py + k * tall], [px - (8 + 5 * Math.abs(k)) * ratio - wide, py + k * tall]]);
+      const spot = tries.map(([u, v]) => [u, v - tall / 2, wide, tall]).find(free);
+      if (!spot) continue;
+      taken.push(spot); this.placed.push(spot);
+      const [u, v] = [spot[0], spot[1] + tall / 2], near = u > px ? u : u + wide;
+      if (Math.abs(v - py) > 2) { pen.strokeStyle = "#c2410c"; pen.lineWidth = ratio; pen.beginPath(); pen.moveTo(px, py); pen.lineTo(near, v); pen.stroke(); }
       pen.lineWidth = 3 * ratio; pen.strokeStyle = "rgba(255,255,255,.85)"; pen.fillStyle = "#1f2937";
-      pen.strokeText(name, px + 6 * ratio, py + 4 * ratio); pen.fillText(name, px + 6 * ratio, py + 4 * ratio);
+      pen.strokeText(name, u + ratio, v + 4 * ratio); pen.fillText(name, u + ratio, v + 4 * ratio);
     }
   }
 

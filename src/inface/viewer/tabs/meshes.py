@@ -1,25 +1,43 @@
 """The tab of opened meshes: open, encode, close, and complete a missing part."""
 
+from dataclasses import replace
 from typing import Any
 
 from inface.viewer.bindings import Bindings, offer, put
+from inface.viewer.busy import Busy
+from inface.viewer.editor import MODEL
+from inface.viewer.scene import Scene
+from inface.viewer.session import Session
+from inface.viewer.tabs.scan import ScanTools
 from inface.viewer.uploads import open_file
 
 _NOTHING = "(none)"
 
 
-def build(panel: Bindings) -> "Brush":
+def add_upload(panel: Bindings, busy: Busy) -> None:
+    """The button that opens a file; what is dropped on the page goes to it too."""
+    hint = "Or drop the file anywhere: PLY, OBJ, STL, OFF, GLB, JSON, or a saved scene"
+    upload = panel.gui.add_upload_button("Open a mesh, scan or scene", hint=hint)
+    upload.on_upload(
+        lambda event: panel.guarded(
+            lambda: _open(panel.session, busy, event.target.value.name, event.target.value.content)
+        )
+    )
+
+
+def _open(session: Session, busy: Busy, name: str, content: bytes) -> None:
+    busy.run(f"Opening {name}", lambda _: None, lambda _: open_file(session, name, content))
+
+
+def build(panel: Bindings, busy: Busy) -> "Brush":
     """Add the tab's inputs to the open container; the brush answers strokes on the surface."""
     gui, editor, session = panel.gui, panel.editor, panel.session
-    upload = gui.add_upload_button("Open a mesh or scene", hint="PLY, OBJ, STL, OFF, GLB, JSON, or a saved scene")
-    upload.on_upload(
-        lambda event: panel.guarded(lambda: open_file(session, event.target.value.name, event.target.value.content))
-    )
     chosen = gui.add_dropdown("Opened", (_NOTHING,))
     panel.follow(lambda s: offer(chosen, tuple(o.name for o in s.opened) or (_NOTHING,)))
     if editor.model is None:
         panel.button("Close", panel.act(lambda s: editor.close(s, chosen.value)))
         return Brush(panel, None, None)
+    ScanTools(panel, busy, chosen)
     panel.buttons(
         "Shape from it",
         {
@@ -35,18 +53,21 @@ def build(panel: Bindings) -> "Brush":
     )
     panel.by_hand(detail, lambda value: session.act(lambda s: s.with_shape(keep_detail=bool(value))))
     panel.follow(lambda s: put(detail, bool(s.shape and s.shape.keep_detail)))
-    return _completion(panel)
+    return _completion(panel, busy)
 
 
-def _completion(panel: Bindings) -> "Brush":
+def _completion(panel: Bindings, busy: Busy) -> "Brush":
     gui, editor, session = panel.gui, panel.editor, panel.session
 
-    def complete() -> None:
-        if session.act(editor.complete):
-            shape = session.scene.shape
-            known = shape is not None and shape.std is not None
+    def done(made: Scene) -> None:
+        known = made.shape is not None and made.shape.std is not None
+        if session.act(lambda s: replace(s, shape=made.shape)):
             session.act(lambda s: s.with_look(colours="uncertainty" if known else s.look.colours))
             session.tell("Completed." + (" Colours show how uncertain each place is." if known else ""))
+
+    def complete() -> None:
+        editor.require_marked(session.scene)
+        busy.run("Completing", lambda _: editor.complete(session.scene), done)
 
     with gui.add_folder("Complete a missing part"):
         if editor.regions:
@@ -72,14 +93,19 @@ class Brush:
 
     def __init__(self, panel: Bindings, kind: Any, radius: Any) -> None:
         self._panel, self._kind, self._radius = panel, kind, radius
+        self._last: Any = None
 
-    def stroke(self, origin: Any, direction: Any) -> None:
-        """The surface was touched along a ray."""
+    def stroke(self, origin: Any, direction: Any, first: bool) -> None:
+        """The surface was touched along a ray; `first` at the beginning of a stroke, which is one step of undo."""
         if self._kind is None or self._kind.value == "Off":
             return
         session, editor = self._panel.session, self._panel.editor
-        point = session.touched(origin, direction)
-        if point is not None:
-            near = editor.near(session.scene, point, float(self._radius.value))
-            unknown = self._kind.value == "Mark unknown"
-            session.act(lambda s: editor.mark(s, near, unknown), key="brush")
+        hit = session.touched(origin, direction, MODEL)
+        if hit is None:
+            self._last = None
+            return
+        before = hit.point if first or self._last is None else self._last
+        self._last, radius = hit.point, float(self._radius.value)
+        unknown = self._kind.value == "Mark unknown"
+        near = editor.near_way(session.scene, before, hit.point, radius)
+        session.act(lambda s: editor.mark(s, near, unknown), key=None if first else "brush")

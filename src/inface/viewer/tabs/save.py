@@ -1,10 +1,12 @@
 """The tab that saves: mesh, picture, latent, scene."""
 
+from collections.abc import Callable
+
 from inface.viewer.bindings import Bindings
 from inface.viewer.saving import SAVE_FORMATS, Saving
 
 
-def build(panel: Bindings, model_name: str) -> None:
+def build(panel: Bindings, model_name: str, forget: Callable[[], None]) -> None:
     """Add the tab's inputs to the open container."""
     save = Saving(panel.client, panel.session, model_name)
     if panel.editor.model is not None:
@@ -14,3 +16,4 @@ def build(panel: Bindings, model_name: str) -> None:
     if panel.editor.model is not None:
         panel.button("Save latent", save.save_latent, "The numbers behind the shape, as JSON")
     panel.button("Save scene", save.save_scene, "A file that `inface view` opens again")
+    panel.button("Forget this session", forget, "Begin anew; what was kept of it on this machine is removed")

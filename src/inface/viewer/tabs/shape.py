@@ -4,9 +4,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from inface.models.modes import RANGE, Slider
 from inface.viewer.bindings import Bindings, put
 from inface.viewer.scene import Blend, Scene
+from inface.viewer.session import Session
 
 
 def build(panel: Bindings) -> None:
@@ -116,3 +119,13 @@ def _play(panel: Bindings) -> None:
 
 def _blend(scene: Scene) -> Blend:
     return scene.shape.blend if scene.shape is not None else Blend()
+
+
+def pressed(session: Session) -> list[str]:
+    """The presets that the shape has now, to be shown as chosen."""
+    editor, shape = session.editor, session.scene.shape
+    if shape is None or not editor.presets:
+        return []
+    wanted = editor.set_blend(session.scene, shape.blend).shape
+    same = wanted is not None and np.allclose(wanted.latent, shape.latent, atol=1e-6)
+    return [shape.blend.end] if same else []

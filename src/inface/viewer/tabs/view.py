@@ -1,11 +1,10 @@
 """The tab of how things are drawn: colours, arrangement, what is shown, measuring, camera, theme."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from inface.viewer.bindings import Bindings, offer, put
-from inface.viewer.camera import VIEWS, look_from
+from inface.viewer.camera import VIEWS, Framing
 from inface.viewer.editor import MODEL
 from inface.viewer.scene import ARRANGEMENTS, Scene
 
@@ -13,14 +12,15 @@ _COLOURS = {
     "Own colours": "colour",
     "Clay": "clay",
     "Distance to the opened mesh": "distance",
+    "Distance to the scan": "fit",
     "Uncertainty of the completion": "uncertainty",
     "Change from the mean": "change",
 }
 _NOTHING = "(none)"
 
 
-def build(panel: Bindings, theme: Callable[[bool], None]) -> None:
-    """Add the tab's inputs to the open container; `theme(dark)` changes the page."""
+def build(panel: Bindings, framing: Framing) -> None:
+    """Add the tab's inputs to the open container."""
     gui, look = panel.gui, panel.session.scene.look
     colours = gui.add_dropdown("Colours", tuple(_COLOURS))
     panel.look(colours, "colours", _COLOURS.__getitem__)
@@ -38,13 +38,12 @@ def build(panel: Bindings, theme: Callable[[bool], None]) -> None:
     _visibility(panel)
     with gui.add_folder("Measure", expand_by_default=False):
         _measure(panel)
-    panel.buttons("Camera", {name: partial(_look, panel, *angles) for name, angles in VIEWS.items()})
-    dark = gui.add_checkbox("Dark", False)
-    panel.by_hand(dark, lambda value: theme(bool(value)))
+    panel.buttons("Camera", {name: partial(_look, panel, framing, *angles) for name, angles in VIEWS.items()})
+    panel.checkbox("Dark", "dark")
 
 
-def _look(panel: Bindings, yaw: float, pitch: float) -> None:
-    look_from(panel.client, panel.session.drawing, yaw, pitch)
+def _look(panel: Bindings, framing: Framing, yaw: float, pitch: float) -> None:
+    framing.look_from(panel.session.drawing, yaw, pitch)
 
 
 def _visibility(panel: Bindings) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import inface
-from inface.models import door
+from inface.models import correspondence
 from inface.template import Template
 from inface.transforms import Similarity
 
@@ -24,20 +24,25 @@ def turned(vertices, degrees=0.0, shift=(0, 0, 0), scale=1.0):
 
 def test_the_mean_itself_and_batches_pass(template):
     vertices = template.mesh.vertices
-    assert door.admit(template, template.mesh).known is None
-    assert door.admit(template, np.stack([vertices, vertices + 1]).reshape(2, 1, -1, 3)).vertices.shape == (2, 1, 72, 3)
+    assert correspondence.check(template, template.mesh).known is None
+    assert correspondence.check(template, np.stack([vertices, vertices + 1]).reshape(2, 1, -1, 3)).vertices.shape == (
+        2,
+        1,
+        72,
+        3,
+    )
 
 
 @pytest.mark.parametrize("extra", [-1, 1])
 def test_wrong_count(template, extra):
     with pytest.raises(inface.CorrespondenceError, match=f"have 72 vertices, this one has {72 + extra}"):
-        door.admit(template, np.zeros((72 + extra, 3)))
+        correspondence.check(template, np.zeros((72 + extra, 3)))
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(216), np.zeros((72, 2)), "face.ply", None])
 def test_wrong_forms(template, wrong):
     with pytest.raises(ValueError, match="expected a Mesh or numbers"):
-        door.admit(template, wrong)
+        correspondence.check(template, wrong)
 
 
 @given(order=st.permutations(range(112)), roll=st.integers(0, 2))
@@ -45,18 +50,18 @@ def test_wrong_forms(template, wrong):
 def test_order_of_triangles_and_rotation_of_corners_do_not_matter(ref, order, roll):
     vertices, triangles = ref.patch()
     template = Template(inface.Mesh(vertices, triangles))
-    door.admit(template, inface.Mesh(vertices, np.roll(triangles[list(order)], roll, axis=1)))
+    correspondence.check(template, inface.Mesh(vertices, np.roll(triangles[list(order)], roll, axis=1)))
 
 
 def test_other_triangles(template):
     vertices, triangles = template.mesh.vertices, template.mesh.triangles
     with pytest.raises(inface.CorrespondenceError, match="reversed winding"):
-        door.admit(template, inface.Mesh(vertices, triangles[:, ::-1]))
+        correspondence.check(template, inface.Mesh(vertices, triangles[:, ::-1]))
     swapped = triangles.copy()
     swapped[7] = [0, 1, 70]
     with pytest.raises(inface.CorrespondenceError, match=r"1 of the mesh's 112 triangles .*\[0, 1, 70\]"):
-        door.admit(template, inface.Mesh(vertices, swapped))
-    door.admit(template, inface.Mesh(vertices, []))
+        correspondence.check(template, inface.Mesh(vertices, swapped))
+    correspondence.check(template, inface.Mesh(vertices, []))
 
 
 def test_triangles_may_be_missing_where_vertices_are_unknown(template):
@@ -64,29 +69,29 @@ def test_triangles_may_be_missing_where_vertices_are_unknown(template):
     unknown = np.zeros(72, bool)
     unknown[[20, 21]] = True
     scan = inface.Mesh(vertices, triangles[~unknown[triangles].any(1)])
-    assert door.admit(template, scan, unknown).known.sum() == 70
+    assert correspondence.check(template, scan, unknown).known.sum() == 70
     with pytest.raises(inface.CorrespondenceError, match="triangles are missing"):
-        door.admit(template, scan)
+        correspondence.check(template, scan)
     with pytest.raises(inface.CorrespondenceError, match="triangles are missing"):
-        door.admit(template, scan, [20])
+        correspondence.check(template, scan, [20])
 
 
 def test_stl_is_refused_with_the_reason(template, tmp_path):
     template.mesh.export(tmp_path / "face.stl")
     scan = inface.Mesh.load(tmp_path / "face.stl")
     with pytest.raises(inface.CorrespondenceError, match="STL"):
-        door.admit(template, scan)
+        correspondence.check(template, scan)
 
 
 def test_known_vertices_are_finite(template):
     vertices = template.mesh.vertices.copy()
     vertices[[3, 5]] = np.nan
     with pytest.raises(ValueError, match="2 vertices taken as known are NaN"):
-        door.admit(template, vertices)
-    assert door.admit(template, vertices, [3, 5]).known.sum() == 70
+        correspondence.check(template, vertices)
+    assert correspondence.check(template, vertices, [3, 5]).known.sum() == 70
     vertices[3] = np.inf
     with pytest.raises(ValueError, match="1 vertices"):
-        door.admit(template, vertices, [5])
+        correspondence.check(template, vertices, [5])
 
 
 @pytest.mark.parametrize(
@@ -101,16 +106,16 @@ def test_known_vertices_are_finite(template):
 )
 def test_masks(template, mask, sentence):
     with pytest.raises(ValueError, match=sentence):
-        door.admit(template, template.mesh, mask)
+        correspondence.check(template, template.mesh, mask)
 
 
 def test_a_mask_of_zeros_and_ones_is_a_mask(template):
     mask = np.zeros(72, np.uint8)
     mask[10:20] = 1
-    assert np.array_equal(door.admit(template, template.mesh, mask).known, mask == 0)
-    assert np.array_equal(door.admit(template, template.mesh, mask, invert_mask=True).known, mask == 1)
+    assert np.array_equal(correspondence.check(template, template.mesh, mask).known, mask == 0)
+    assert np.array_equal(correspondence.check(template, template.mesh, mask, invert_mask=True).known, mask == 1)
     with pytest.raises(ValueError, match="no mask to invert"):
-        door.admit(template, template.mesh, invert_mask=True)
+        correspondence.check(template, template.mesh, invert_mask=True)
 
 
 @pytest.mark.parametrize(
@@ -125,18 +130,18 @@ def test_a_mask_of_zeros_and_ones_is_a_mask(template):
 @pytest.mark.parametrize("align", [False, True])
 def test_units_and_sizes_are_named(template, factor, sentence, align):
     with pytest.raises(inface.CorrespondenceError, match=sentence):
-        door.admit(template, template.mesh.vertices * factor, align=align)
-    door.admit(template, template.mesh.vertices * factor, align=align, check=False)
+        correspondence.check(template, template.mesh.vertices * factor, align=align)
+    correspondence.check(template, template.mesh.vertices * factor, align=align, check=False)
 
 
 def test_a_model_in_metres_names_a_mesh_in_millimetres(ref):
     vertices, triangles = ref.patch()
     template = Template(inface.Mesh(vertices / 1000, triangles), unit="m")
-    door.admit(template, vertices / 1000 + [0.02, 0, 0])
+    correspondence.check(template, vertices / 1000 + [0.02, 0, 0])
     with pytest.raises(inface.CorrespondenceError, match="in millimetres, the model is in metres"):
-        door.admit(template, vertices)
+        correspondence.check(template, vertices)
     with pytest.raises(inface.CorrespondenceError, match="shifted by 40 mm"):
-        door.admit(template, vertices / 1000 + [0.04, 0, 0])
+        correspondence.check(template, vertices / 1000 + [0.04, 0, 0])
 
 
 @pytest.mark.parametrize("batch", [False, True])
@@ -145,7 +150,7 @@ def test_pose_limits(template, batch):
     centred = Template(inface.Mesh(vertices, template.mesh.triangles))
 
     def come(shape):
-        return door.admit(centred, np.stack([vertices, shape]) if batch else shape)
+        return correspondence.check(centred, np.stack([vertices, shape]) if batch else shape)
 
     come(turned(vertices, 19.5))
     come(turned(vertices, shift=(29.5, 0, 0)))
@@ -157,16 +162,16 @@ def test_pose_limits(template, batch):
 
 def test_a_mirrored_mesh_is_no_rotation_of_the_model(template):
     with pytest.raises(inface.CorrespondenceError, match="turned by"):
-        door.admit(template, template.mesh.vertices * [1, -1, 1])
+        correspondence.check(template, template.mesh.vertices * [1, -1, 1])
 
 
 def test_the_pose_is_judged_on_the_known_vertices(template):
     vertices = template.mesh.vertices.copy()
     vertices[:30] = 1e9
     unknown = np.arange(72) < 30
-    assert door.admit(template, vertices, unknown).pose is None
+    assert correspondence.check(template, vertices, unknown).pose is None
     with pytest.raises(inface.CorrespondenceError, match="size"):
-        door.admit(template, vertices)
+        correspondence.check(template, vertices)
 
 
 @given(degrees=st.floats(-180, 180), x=st.floats(-500, 500), hidden=st.sets(st.integers(0, 71), max_size=50))
@@ -177,19 +182,19 @@ def test_alignment_undoes_any_pose(ref, degrees, x, hidden):
     away = turned(vertices, degrees, (x, -x / 2, 3))
     unknown = np.isin(np.arange(72), list(hidden))
     came = np.where(unknown[:, None], np.nan, away)
-    arrival = door.admit(template, inface.Mesh(came, triangles), unknown, align=True)
+    arrival = correspondence.check(template, inface.Mesh(came, triangles), unknown, align=True)
     assert np.abs(arrival.vertices[~unknown] - vertices[~unknown]).max() < 1e-6
-    assert np.abs(arrival.home(vertices) - away).max() < 1e-6
+    assert np.abs(arrival.to_own_frame(vertices) - away).max() < 1e-6
 
 
 def test_alignment_is_for_one_shape(template):
     with pytest.raises(ValueError, match="align a batch one by one"):
-        door.admit(template, template.mesh.vertices[None], align=True)
+        correspondence.check(template, template.mesh.vertices[None], align=True)
 
 
 def test_too_few_known_vertices_are_not_judged(template):
     vertices = turned(template.mesh.vertices, 90)
-    assert door.admit(template, vertices, [3, 4, 5, 6], invert_mask=True).known.sum() == 4
+    assert correspondence.check(template, vertices, [3, 4, 5, 6], invert_mask=True).known.sum() == 4
 
 
 def test_a_mask_may_be_a_file(pca, tmp_path):
@@ -219,4 +224,4 @@ def test_a_batch_is_aligned_shape_by_shape(pca):
 
 def test_a_mask_of_ragged_rows_is_named(template):
     with pytest.raises(ValueError, match="unknown_vertex_mask: expected one axis, got rows of different lengths"):
-        door.admit(template, template.mesh, [[1, 2], [3]])
+        correspondence.check(template, template.mesh, [[1, 2], [3]])

@@ -1,4 +1,4 @@
-"""The door: does a mesh correspond to the model, is it finite, in the model's unit and frame?"""
+"""Does a mesh correspond to the model, is it finite, in the model's unit and frame?"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,8 @@ _FEWEST = 10  # below this many known vertices, no pose can be judged
 
 
 @dataclass(frozen=True, eq=False)
-class Arrival:
-    """Vertices that passed the door.
+class Checked:
+    """Vertices that correspond to a model.
 
     Attributes:
         vertices: `(..., V, 3)` in the model's frame; what stands in unknown vertices is whatever came.
@@ -39,12 +39,29 @@ class Arrival:
     pose: Similarity | None = None
     mesh: Mesh | None = None
 
-    def home(self, vertices: FloatArray) -> FloatArray:
+    def to_own_frame(self, vertices: FloatArray) -> FloatArray:
         """Vertices `(..., V, 3)` of the model's frame brought back into the frame the mesh came in."""
         return vertices if self.pose is None else self.pose.inverse().apply(vertices)
 
+    def mesh_of(self, vertices: FloatArray, triangles: IntArray) -> Mesh:
+        """A mesh of vertices `(V, 3)` in its own frame, with the colours and landmarks of the one that came.
 
-def admit(
+        Where that one had not all of the model's `triangles`, these. Landmarks hold to known vertices alone.
+        """
+        mesh = self.mesh
+        if mesh is None:
+            return Mesh(vertices, triangles)
+        if mesh.landmarks is not None and self.known is not None:
+            mesh = Mesh(
+                np.where(self.known[:, None], mesh.vertices, np.nan), mesh.triangles, mesh.colors, mesh.landmarks
+            )
+        moved = mesh.with_vertices(vertices)
+        if len(mesh.triangles) == len(triangles):
+            return moved
+        return Mesh(moved.vertices, triangles, moved.colors, moved.landmarks)
+
+
+def check(
     template: Template,
     shape,
     unknown_vertex_mask=None,
@@ -52,7 +69,7 @@ def admit(
     invert_mask: bool = False,
     align: bool = False,
     check: bool = True,
-) -> Arrival:
+) -> Checked:
     """Check a `Mesh` or an array `(..., V, 3)` against a template before it is encoded.
 
     Args:
@@ -89,10 +106,10 @@ def admit(
         if check:
             check_pose(template, seen, target, size_only=True)
         pose = procrustes(seen, target)
-        return Arrival(pose.apply(vertices.astype(np.float64)), known, pose, mesh)
+        return Checked(pose.apply(vertices.astype(np.float64)), known, pose, mesh)
     if check:
         check_pose(template, seen, target)
-    return Arrival(vertices, known, None, mesh)
+    return Checked(vertices, known, None, mesh)
 
 
 def vertex_mask(name: str, mask: ArrayLike | str | Path, count: int, *, invert: bool = False) -> BoolArray:
