@@ -186,7 +186,7 @@ def test_colours_come_from_the_photographs(scenes, pca):
     face = pca.template.regions["face"]
     side = pca.template.mesh.vertices[face, 0]
     left, right = colours[face[side > 12]], colours[face[side < -12]]
-    assert (left[:, 0] > left[:, 2] + 0.2).mean() > 0.9 and (right[:, 2] > right[:, 0] + 0.2).mean() > 0.9
+    assert (left[:, 0] > left[:, 2] + 0.2).mean() > 0.85 and (right[:, 2] > right[:, 0] + 0.2).mean() > 0.85
     assert (colours[:, 1] > 0.5).mean() < 0.01  # green
     assert (fit.mesh.vertices == fit.coloured().vertices).all()
     size_only = inface.fit_photos([inface.Photo((512, 512), photos[0].landmarks)], pca, scene.months)
