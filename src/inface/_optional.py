@@ -8,6 +8,7 @@ from inface.errors import MissingDependencyError
 # module name -> extra of this package that brings it
 EXTRAS = {
     "viser": "viewer",
+    "websockets": "viewer",
     "pyvista": "render",
     "vtkmodules": "render",
     "PIL": "render",

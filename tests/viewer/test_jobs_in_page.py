@@ -6,7 +6,9 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 from viewer_pages import (
+    changed,
     click_at,
     client_of,
     drag,
@@ -22,8 +24,9 @@ from viewer_pages import (
 
 from inface.geometry.proximity import surface_distance
 from inface.landmarks import LandmarkSet
+from inface.models import LinearRegressor, load_model
 from inface.viewer import view
-from inface.viewer.editor import MODEL
+from inface.viewer.editor import MODEL, Partner
 from inface.viewer.scene_file import from_json
 
 pytest.importorskip("viser", reason="viser is not installed")
@@ -290,3 +293,70 @@ def test_inputs_have_names_for_screen_readers_and_show_what_is_chosen(window, ch
           return [s.getPropertyValue('--slider-bar-offset'), s.getPropertyValue('--slider-bar-width')]"""
         until(lambda: browser.run(bar) == ["25.00%", "25.00%"], "a bar from zero")
         assert browser.driver.title == "inface viewer"
+
+
+def test_one_slider_moves_two_coupled_models(linear_model, network_model, chromium, tmp_path):
+    """Head and a second model that follows through a regressor, both from files; the head is seen through."""
+    rng = np.random.default_rng(0)
+    linear_model.save(tmp_path / "head.h5")
+    network_model.save(tmp_path / "skull.h5")
+    LinearRegressor(rng.normal(size=(15, 15)) / 5, np.zeros(15)).save(tmp_path / "way.json")
+    partner = Partner(load_model(tmp_path / "skull.h5"), LinearRegressor.load(tmp_path / "way.json"), "skull <b>")
+    window = view(load_model(tmp_path / "head.h5"), partner=partner, port=0, open_browser=False, block=False)
+    try:
+        with chromium() as browser:
+            session = enter(browser, window)
+            before = {b.name: b.vertices for b in session.drawing.bodies}
+            assert set(before) == {MODEL, "skull <b>"}
+            slider(browser, "Identity 1").send_keys("\ue014" * 20)
+            until(lambda: window.editor.deviation(session.scene, 0) > 0.5, "the slider")
+            time.sleep(1.0)
+            after = {b.name: b.vertices for b in session.drawing.bodies}
+            for name, vertices in after.items():
+                assert np.abs(vertices - before[name]).max() > 0.3, name
+            seen = browser.picture()
+            session.act(lambda s: s.with_look(model_opacity=0.4))
+            changed(browser, seen)
+            assert session.drawing.bodies[0].opacity == 0.4
+            session.act(lambda s: s.with_look(arrangement="side by side"))
+            assert session.drawing.bodies[1].offset[0] > 50
+            assert browser.run("return document.querySelectorAll('b').length") == 0, "names are text, not HTML"
+            assert browser.console_errors() == []
+    finally:
+        window.stop()
+
+
+def test_pictures_turntable_and_shared_page_are_saved_and_a_persons_face_only_with_a_word(window, chromium, tmp_path):
+    child = window.editor.model.decode_mesh(window.editor.model.sample_latents(1, seed=7)[0])
+    child.export(tmp_path / "child.ply")
+    with chromium(str(tmp_path)) as browser:
+        session = enter(browser, window)
+        session.act(lambda s: window.editor.set_months(s, 36).with_look(colours="change"))
+        tab(browser, "Save")
+        press(browser, "Save picture")
+        until(lambda: (tmp_path / "picture.png").exists(), "the picture")
+        press(browser, "Save shared page")
+        until(lambda: (tmp_path / "page.html").exists(), "the page")
+        page = (tmp_path / "page.html").read_text()
+        assert "Synthetic: drawn by a shape model" in page and len(page) < 3e6
+        upload(browser, tmp_path / "child.ply")
+        until(lambda: session.scene.opened, "the child")
+        (tmp_path / "page.html").unlink()
+        press(browser, "Save shared page")
+        until(lambda: says(browser, "may show a person"), "a refusal in words")
+        assert not (tmp_path / "page.html").exists()
+        browser.run("[...document.querySelectorAll('label')].find(l => l.textContent.includes('I may share')).click()")
+        time.sleep(0.5)
+        press(browser, "Save shared page")
+        until(lambda: (tmp_path / "page.html").exists(), "the page")
+        assert "A scan of a person" in (tmp_path / "page.html").read_text()
+        assert browser.console_errors() == []
+    picture = Image.open(tmp_path / "picture.png")
+    assert picture.size[0] >= 2000, "twice the view"
+    top = np.array(session_legend_top(picture))
+    assert top.any(), "the legend is on the picture"
+
+
+def session_legend_top(picture) -> np.ndarray:
+    """Where the picture has the darkest colour of the map of sizes."""
+    return (np.abs(np.asarray(picture.convert("RGB")).astype(int) - [82, 6, 61]).max(-1) < 14).ravel()

@@ -13,6 +13,7 @@ from inface.viewer.conditioning import posterior_mean
 from inface.viewer.drawing import Body, draw_scene
 from inface.viewer.editor import MODEL, SceneEditor
 from inface.viewer.landmark_names import full_name, label, of_label
+from inface.viewer.landmark_picture import landmark_picture
 from inface.viewer.marks_drawing import with_marks
 from inface.viewer.picking import pick, place_of
 from inface.viewer.points_layer import Eye
@@ -204,3 +205,15 @@ def test_labels_behind_the_head_are_hidden(editor):
     assert eye.covered(x, y, depth, [vertices]).tolist() == [False, True]
     right = eye.see(np.array([[10.0, 0, 0], [0, 10, 0]]))
     assert right[0][0] > 0 and right[1][1] < 0
+
+
+def test_the_picture_of_a_landmark_has_its_dot_where_it_is_seen(editor):
+    template = editor.model.template
+    pictures = {name: landmark_picture(template, name) for name in ("prn", "t_l", "t_r", "op", "v")}
+    for name, drawn in pictures.items():
+        red = np.argwhere((np.abs(drawn.astype(int) - (194, 24, 12)) < 3).all(-1))
+        assert len(red) > 60, name
+        around = red.mean(0).astype(int)
+        skin = drawn[max(around[0] - 14, 0) : around[0] + 14, max(around[1] - 14, 0) : around[1] + 14].reshape(-1, 3)
+        assert ((skin != 255).any(-1)).mean() > 0.4, f"{name} lies on the head"
+    assert not np.array_equal(pictures["t_l"], pictures["t_r"])

@@ -93,8 +93,8 @@ def test_from_scan_to_saved_measures(shared_data, chromium, tmp_path):
             press(browser, "Register")
             until(lambda: says(browser, "Registering"), "that it is being done")
             # the page is alive meanwhile, and the work can be stopped
-            session.act(lambda s: window.editor.set_months(s, 20))
-            assert window.editor.months(session.scene) == pytest.approx(20)
+            session.act(lambda s: window.editor.set_deviation(s, 0, 1.0))
+            assert window.editor.deviation(session.scene, 0) == pytest.approx(1)
             press(browser, "Cancel")
             until(lambda: says(browser, "nothing was changed"), "that it was stopped")
             assert len(session.scene.opened) == 1

@@ -1,6 +1,9 @@
 """Scenes, undo, scene files, and what can be done to a scene."""
 
+import gc
 import json
+import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from inface.models import LinearRegressor
 from inface.transforms import Similarity, procrustes
 from inface.viewer.editor import MODEL, Partner, SceneEditor
 from inface.viewer.heat import heat
-from inface.viewer.scene import Blend, History, Look, Scene
+from inface.viewer.scene import MAX_OPENED, Blend, History, Look, Opened, Scene
 from inface.viewer.scene_file import from_json, to_json
 
 
@@ -102,6 +105,27 @@ def test_a_drag_is_one_step_and_the_look_is_none(linear):
     assert len(history.past) == 1
     undone = history.undo().present
     assert linear.deviation(undone, 0) == 0 and undone.look.wireframe
+
+
+def test_a_thousand_uploads_leave_a_bounded_number_of_meshes(linear):
+    made, history = [], History(linear.start())
+    for i in range(1000):
+        mesh = Mesh([[0, 0, 0], [40 + i, 0, 0], [0, 40, 0]], [[0, 1, 2]])
+        made.append(weakref.ref(mesh))
+        opened = replace(history.present, opened=(Opened(f"mesh {i}", mesh),))
+        history = history.to(opened)
+        del mesh, opened
+    gc.collect()
+    alive = sum(ref() is not None for ref in made)
+    assert 30 <= alive <= 45
+    assert history.undo().present.opened[0].name == "mesh 998"
+
+
+def test_no_more_meshes_than_can_be_handled_are_open_at_once(linear):
+    mesh = linear.model.decode_mesh(linear.model.latent_mean)
+    scene = replace(linear.start(), opened=tuple(Opened(f"{i}", mesh) for i in range(MAX_OPENED)))
+    with pytest.raises(InfaceError, match="close some first"):
+        linear.open(scene, "one more", mesh)
 
 
 def test_unknown_look_is_refused():

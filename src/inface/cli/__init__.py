@@ -36,6 +36,7 @@ VERBS = (
     "share",
     "demo",
     "synth",
+    "pack",
     "train",
     "train_attributes",
     "evaluate",

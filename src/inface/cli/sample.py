@@ -23,6 +23,8 @@ def sample(
     as_json: batch.JsonOption = False,
 ) -> None:
     """Draw random infants and write them as meshes."""
+    from inface.reports.origin import say_drawn
+
     loaded = batch.load_model(model)
     target = batch.Output.of(out, format, count)
     meshes = loaded.sample_meshes(count, deviation_factor=deviation, seed=seed)
@@ -30,6 +32,7 @@ def sample(
     def work(index: int) -> dict:
         path = target.file(f"sample_{index:0{len(str(count - 1))}d}", ".ply")
         meshes[index].export(path)
+        say_drawn(path, loaded)
         return {"output": str(path)}
 
     batch.each_item(range(count), work, label="sample", as_json=as_json)

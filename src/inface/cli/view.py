@@ -25,6 +25,12 @@ def view(
     regressor: Annotated[
         Path | None, typer.Option(help="JSON regressor from the first model's latent to the second's.")
     ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="A folder of registrations or meshes, gone through one by one.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="A folder in which sessions are kept, readable by you alone.")
+    ] = None,
     path_to_hdf5_file: Annotated[
         str | None, typer.Option("--path_to_hdf5_file", help="The same as MODEL, as INFACE's scripts call it.")
     ] = None,
@@ -69,4 +75,6 @@ def view(
         partner=partner,
         scene=saved,
         model_name=model_name,
+        state=state,
+        folder=folder,
     )

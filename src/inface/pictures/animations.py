@@ -1,5 +1,6 @@
 """Animations of a model: a storyboard drawn into a GIF, WebP or MP4 file (extra `render`)."""
 
+import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ def animate(
     with OffscreenRenderer(board.size, Frame.around(meshes), coloured=board.style == "colour") as renderer:
         for number, (mesh, (_, view)) in enumerate(zip(meshes, moments, strict=True)):
             resting = number > 0 and view == moments[number - 1][1] and _same(mesh, meshes[number - 1])
-            drawn.append(drawn[-1] if resting else _on_ground(renderer.draw(mesh, view)))
+            drawn.append(drawn[-1] if resting else on_ground([renderer.draw(mesh, view)]))
             tell(len(drawn), len(moments))
     with atomic_write(path) as temporary:
         _write(temporary, path.suffix.lower(), drawn, board.fps)
@@ -53,10 +54,27 @@ def _same(a: Mesh, b: Mesh) -> bool:
     return np.array_equal(a.vertices, b.vertices)
 
 
-def _on_ground(pixels: Pixels) -> Pixels:
-    """Without transparency, `(height, width, 3)`."""
+def on_ground(layers: Sequence[Pixels]) -> Pixels:
+    """Layers one over the other without transparency, `(height, width, 3)`."""
+    out = np.empty((*layers[0].shape[:2], 3), np.uint8)
+    out[:] = GROUND
+    for pixels in layers:
+        out = _over(pixels, out)
+    return out
+
+
+def webp(pictures: Sequence[Pixels], fps: int) -> bytes:
+    """An animated WebP file."""
+    image = require("PIL.Image", "writing an animation")
+    frames, out = [image.fromarray(p) for p in pictures], io.BytesIO()
+    options: dict[str, Any] = {"save_all": True, "duration": round(1000 / fps), "loop": 0, "quality": 80, "method": 3}
+    frames[0].save(out, format="WEBP", append_images=frames[1:], **options)
+    return out.getvalue()
+
+
+def _over(pixels: Pixels, ground: Pixels) -> Pixels:
     cover = pixels[..., 3:].astype(np.float32) / 255
-    return np.round(pixels[..., :3] * cover + np.array(GROUND, np.float32) * (1 - cover)).astype(np.uint8)
+    return np.round(pixels[..., :3] * cover + ground * (1 - cover)).astype(np.uint8)
 
 
 def _write(path: Path, suffix: str, pictures: Sequence[Pixels], fps: int) -> None:

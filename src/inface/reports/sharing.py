@@ -12,6 +12,7 @@ from inface.errors import InfaceError
 from inface.models.modes import groups, sliders
 from inface.pages.blob import Blob
 from inface.pages.shapes import save_page
+from inface.reports.shared_meshes import described
 
 if TYPE_CHECKING:
     from inface.models.base import MorphableModel
@@ -68,11 +69,12 @@ class Tree:
         return blob.add_planes(np.ascontiguousarray(change.T).reshape(-1))
 
 
-def share(model: "MorphableModel", path: str | Path, *, title: str | None = None) -> float:
+def share(model: "MorphableModel", path: str | Path, *, title: str | None = None, name: str = "") -> float:
     """Write `model` with grouped sliders as one HTML file that decodes in the page.
 
     Linear models and autoencoders alike. The weights are rounded to steps as coarse as the agreement with
-    `model.decode` allows; the largest difference in mm over random and extreme latents is returned.
+    `model.decode` allows; the largest difference in mm over random and extreme latents is returned. The page says
+    which model it is from: `name` (such as its file's), kind, size, data, hash.
 
     Raises:
         InfaceError: the stored weights would differ by more than 0.05 mm from the model's own.
@@ -85,9 +87,16 @@ def share(model: "MorphableModel", path: str | Path, *, title: str | None = None
         )
     blob = Blob()
     card = dict(model.card)
-    name = title or card.get("name") or card.get("title") or "Shape model"
+    heading = title or card.get("name") or card.get("title") or "Shape model"
     data = {"panels": [], "model": _describe(model, layers, slope, blob)}
-    save_page(path, blob, data, title=name, subtitle="Move the sliders to shape the head.", extra=("share.js",))
+    save_page(
+        path,
+        blob,
+        data,
+        title=heading,
+        subtitle=f"Move the sliders to shape the head. {described(model, name)}.",
+        extra=("share.js",),
+    )
     return error
 
 

@@ -18,7 +18,8 @@ from inface.errors import InfaceError
 from inface.models import MorphableModel
 from inface.pictures.surfaces import Meshes, named
 from inface.viewer import scene_file
-from inface.viewer.controls import Controls
+from inface.viewer.batch_list import read_folder
+from inface.viewer.controls import About, Controls
 from inface.viewer.editor import Partner, SceneEditor
 from inface.viewer.guard import is_local
 from inface.viewer.scene import Scene
@@ -48,15 +49,15 @@ class Window:
         sessions: client number -> that browser's state; gone when the browser is.
     """
 
-    def __init__(self, editor: SceneEditor, start: Scene, plan: "Listening", model_name: str = "") -> None:
-        self.editor, self._start, self._model_name = editor, start, model_name
+    def __init__(self, editor: SceneEditor, start: Scene, plan: "Listening", about: About) -> None:
+        self.editor, self._about = editor, about
         self.sessions: dict[int, Session] = {}
         self._keys: dict[int, str] = {}
         self._controls: dict[int, Controls] = {}
         self._pages = threading.Condition()
         self._visits, self._last_left = 0, 0.0
         model_hash = editor.model.hash if editor.model is not None else ""
-        self.store = SessionStore(lambda: Session(editor, start), plan.state, (model_name, model_hash))
+        self.store = SessionStore(lambda: Session(editor, start), plan.state, (about.model_name, model_hash))
         token = "" if is_local(plan.host) else secrets.token_urlsafe(18)
         self._server = start_server(plan.host, plan.port, token, self.store)
         self.port: int = self._server.get_port()
@@ -69,7 +70,7 @@ class Window:
         key = page_key(self._server, client)
         session = self.store.take(key)
         limit_uploads(client, session.tell)
-        controls = Controls(client, session, self._model_name, lambda: self._forget(key, session))
+        controls = Controls(client, session, self._about, lambda: self._forget(key, session))
         screen = ViserScreen(client, controls.touch, controls.legend)
         with self._pages:
             self.sessions[client.client_id] = session
@@ -150,6 +151,7 @@ class Window:
             self.stop()
 
 
+# options: each says what a window opens, or where and how
 def view(
     model: MorphableModel | None = None,
     meshes: Meshes = (),
@@ -162,6 +164,7 @@ def view(
     scene: str | Path | None = None,
     model_name: str = "",
     state: str | Path | None = None,
+    folder: str | Path | None = None,
 ) -> Window | None:
     """Open the browser viewer on a model, with sliders, and on meshes (extra `viewer`).
 
@@ -175,6 +178,7 @@ def view(
             closed, and an interactive session goes on at once.
         partner: a second model that follows the first one.
         scene: a scene file to start from.
+        folder: of meshes, or of registrations with their `report.csv`, to go through one by one.
         state: a folder in which each page's session is kept, so that it survives a restart; None: while this runs.
 
     Returns:
@@ -197,7 +201,10 @@ def view(
     for name, mesh in named(meshes).items():
         start, sentence = editor.open(start, name, mesh)
         print(sentence, file=sys.stderr)
-    window = Window(editor, start, Listening(host, port, None if state is None else Path(state)), model_name)
+    entries = () if folder is None else read_folder(folder)
+    window = Window(
+        editor, start, Listening(host, port, None if state is None else Path(state)), About(model_name, entries)
+    )
     print(f"viewer at {window.url} (Ctrl-C stops it)", file=sys.stderr)
     screen = has_screen()
     if open_browser and screen and not _set(NO_WINDOW):

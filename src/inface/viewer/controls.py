@@ -3,8 +3,10 @@
 import html
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from inface.viewer.batch_list import Entry
 from inface.viewer.bindings import Bindings
 from inface.viewer.busy import Busy
 from inface.viewer.camera import Framing
@@ -12,20 +14,30 @@ from inface.viewer.scene import Scene
 from inface.viewer.screen import ViserScreen
 from inface.viewer.session import Session
 from inface.viewer.tabs import meshes, save, shape, view
+from inface.viewer.tabs.folder import FolderList
 from inface.viewer.tabs.points import Points
 
 _KEYS = (
     "| key | what it does |\n|---|---|\n"
     "| Ctrl Z, Ctrl Shift Z | undo, redo |\n| F | front |\n| L, R | the subject's left, right |\n"
     "| T | three-quarter |\n"
-    "| W | wireframe |\n| Tab, arrows | go to a slider, move it |\n| Shift drag | paint with the brush |\n"
+    "| W | wireframe |\n| Tab, arrows | go to a slider, move it |\n"
+    "| arrows | go through the folder |\n| Shift drag | paint with the brush |\n"
 )
+
+
+@dataclass(frozen=True)
+class About:
+    """What a window is about: its model's name, and the folder gone through, if any."""
+
+    model_name: str = ""
+    entries: tuple[Entry, ...] = ()
 
 
 class Controls:
     """Builds the panel for a viser client and keeps it in step with the session."""
 
-    def __init__(self, client: Any, session: Session, model_name: str, forget: Callable[[], None]) -> None:
+    def __init__(self, client: Any, session: Session, about: About, forget: Callable[[], None]) -> None:
         self.client, self.session = client, session
         self.screen: ViserScreen | None = None
         self._bindings = Bindings(client, session)
@@ -36,6 +48,7 @@ class Controls:
         self.legend = gui.add_html("", visible=False)
         self.busy = Busy(gui, session)
         meshes.add_upload(self._bindings, self.busy)
+        self._folder = FolderList(self._bindings, self.busy, about.entries) if about.entries else None
         tabs = gui.add_tab_group()
         if session.editor.model is not None:
             with tabs.add_tab("Shape"):
@@ -49,7 +62,7 @@ class Controls:
             with gui.add_folder("Keys", expand_by_default=False):
                 gui.add_markdown(_KEYS)
         with tabs.add_tab("Save"):
-            save.build(self._bindings, model_name, forget)
+            save.build(self._bindings, self.busy, about.model_name, forget)
         self._bindings.follow(self._theme)
         self._commands()
 
@@ -89,5 +102,11 @@ class Controls:
             ("Three-quarter view", "T", None, lambda: self.look_from(24, 5)),
             ("Wireframe", "W", None, lambda: session.act(lambda s: s.with_look(wireframe=not s.look.wireframe))),
         ):
-            command = self.client.gui.add_command(label, hotkey=key, modifier=modifier)
-            command.on_trigger(lambda _, act=action: self._bindings.guarded(act))
+            self._command(label, key, modifier, action)
+        if (folder := self._folder) is not None:
+            self._command("Next of the folder", "arrowright", None, lambda: folder.step(1))
+            self._command("Previous of the folder", "arrowleft", None, lambda: folder.step(-1))
+
+    def _command(self, label: str, key: str, modifier: str | None, action: Callable[[], Any]) -> None:
+        command = self.client.gui.add_command(label, hotkey=key, modifier=modifier)
+        command.on_trigger(lambda _: self._bindings.guarded(action))

@@ -1,6 +1,6 @@
 """A scene as things to draw: bodies, labels, a line, a legend. Still no window in sight."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -117,7 +117,8 @@ def _model_bodies(editor: SceneEditor, scene: Scene) -> tuple[list[Body], Legend
     if marked is not None and scene.shape.std is None:
         colors = np.tile(np.array(CLAY) / 255, (len(vertices), 1)) if colors is None else np.array(colors)
         colors[marked] = 0.35 * colors[marked] + 0.65 * _MARKED
-    bodies = [Body(MODEL, vertices, editor.model.triangles, colors, wireframe=look.wireframe)]
+    triangles, seen = editor.model.triangles, look.model_opacity
+    bodies = [Body(MODEL, vertices, triangles, colors, opacity=seen, wireframe=look.wireframe)]
     follower = editor.partner_vertices(scene)
     if follower is not None and editor.partner is not None:
         name, second = editor.partner.name, editor.partner.model
@@ -152,6 +153,6 @@ def _apart(bodies: list[Body]) -> list[Body]:
     """The bodies in a row from left to right, the first one where it is."""
     step = 1.1 * max((float(np.ptp(body.vertices[:, 0])) for body in bodies), default=0.0)
     return [
-        Body(b.name, b.vertices, b.triangles, b.colors, b.tint, 1.0, b.wireframe, (i * step, 0.0, 0.0))
+        replace(b, opacity=b.opacity if b.name == MODEL else 1.0, offset=(i * step, 0.0, 0.0))
         for i, b in enumerate(bodies)
     ]

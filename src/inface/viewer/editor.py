@@ -16,7 +16,7 @@ from inface.pictures.surfaces import known_vertices
 from inface.registration import Registration
 from inface.transforms import procrustes
 from inface.viewer.scans import framed_scan, placed_scan
-from inface.viewer.scene import Blend, Marks, Opened, Scene, Shape, SurfacePoint
+from inface.viewer.scene import MAX_OPENED, Blend, Marks, Opened, Scene, Shape, SurfacePoint
 
 MODEL = "Model"
 
@@ -175,6 +175,8 @@ class SceneEditor:
         code; its NaN vertices become the unknown ones. Any other mesh is framed, in mm as its size tells, and shown.
         """
         name = self._unique(scene, name)
+        if len(scene.opened) >= MAX_OPENED:
+            raise InfaceError(f"{name}: {MAX_OPENED} meshes are open, which is the most; close some first")
         if not known_vertices(mesh).any():
             raise InfaceError(f"{name}: the mesh has no known vertex, so there is nothing to show")
         if self.model is None:

@@ -13,6 +13,8 @@ from inface.transforms import Similarity
 COLOURS = ("colour", "clay", "distance", "fit", "uncertainty", "change")
 ARRANGEMENTS = ("overlaid", "side by side")
 UNDO_STEPS = 200
+UNDO_MESHES = 40  # different meshes that the steps before may hold
+MAX_OPENED = 24  # meshes open at once
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Look:
         arrangement: one of `ARRANGEMENTS`.
         limit: mm at the top of the legend; None: what fits.
         hidden: names of meshes that are switched off.
-        opacity: of every mesh but the first.
+        opacity: of every mesh but the first; model_opacity: of the model, through which a second one inside is seen.
         sliders: how many are shown in a group.
         measure: two landmark names, "" for none.
         dark: the page's theme.
@@ -72,6 +74,7 @@ class Look:
     limit: float | None = None
     hidden: frozenset[str] = frozenset()
     opacity: float = 0.6
+    model_opacity: float = 1.0
     sliders: int = 6
     measure: tuple[str, str] = ("", "")
     dark: bool = False
@@ -81,7 +84,7 @@ class Look:
         for what, known in ((self.colours, COLOURS), (self.arrangement, ARRANGEMENTS)):
             if what not in known:
                 raise ValueError(f"expected one of {', '.join(known)}, got '{what}'")
-        numbers = (self.opacity, self.sliders, 0 if self.limit is None else self.limit)
+        numbers = (self.opacity, self.model_opacity, self.sliders, 0 if self.limit is None else self.limit)
         if not all(isinstance(x, int | float) and x >= 0 for x in numbers):
             raise ValueError(f"expected numbers of zero or more for opacity, sliders and limit, got {numbers}")
         if not (len(self.measure) == 2 and all(isinstance(x, str) for x in (*self.measure, *self.hidden, self.tool))):
@@ -208,6 +211,16 @@ class Scene:
         return replace(self, shape=replace(self.shape, **changes))
 
 
+def _kept(past: tuple[Scene, ...]) -> tuple[Scene, ...]:
+    """The latest scenes that hold no more than `UNDO_MESHES` different meshes, so that memory has an end."""
+    seen: set[int] = set()
+    for i in range(len(past) - 1, -1, -1):
+        seen |= {id(one.mesh) for one in past[i].opened}
+        if len(seen) > UNDO_MESHES:
+            return past[i + 1 :]
+    return past
+
+
 @dataclass(frozen=True, eq=False)
 class History:
     """Scenes before and after the one shown. The look is not part of undo: going back keeps the present one.
@@ -230,7 +243,7 @@ class History:
             return replace(self, present=scene)
         if key is not None and key == self.key:
             return replace(self, present=scene, future=())
-        return History(scene, (*self.past, self.present)[-UNDO_STEPS:], (), key)
+        return History(scene, _kept((*self.past, self.present)[-UNDO_STEPS:]), (), key)
 
     def undo(self) -> "History":
         """One step back, or the same when there is none."""

@@ -118,6 +118,8 @@
       const file = event.target.type === "file" && event.target.files && event.target.files[0];
       if (file && file.size > limit) { event.stopImmediatePropagation(); event.preventDefault(); refuse(file); event.target.value = ""; }
     }, true);
+    // arrow keys that move a slider do not go through the folder as well
+    document.body.addEventListener("keydown", (event) => { if (event.target.getAttribute && event.target.getAttribute("role") === "slider") event.stopPropagation(); });
     soon();
   });
 })();

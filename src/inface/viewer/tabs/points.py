@@ -15,6 +15,7 @@ from inface.viewer import tools
 from inface.viewer.bindings import Bindings, offer, plain, put
 from inface.viewer.editor import MODEL
 from inface.viewer.landmark_names import full_name, label, of_label
+from inface.viewer.landmark_picture import landmark_picture
 from inface.viewer.picking import place_of
 from inface.viewer.scene import Scene
 
@@ -93,7 +94,10 @@ class Points:
         self._chosen = gui.add_dropdown("Landmark", tuple(map(label, self._names)) or ("landmark 1",))
         self._own = gui.add_text("Or another name", "", hint="For a landmark that is not in the list")
         panel.by_hand(self._search, lambda text: self._find(text))
-        self._where = gui.add_markdown("")
+        self._where = None
+        if model is not None and self._names:
+            self._where = gui.add_image(landmark_picture(model.template, self._names[0]), label="Where it belongs")
+        self._chosen.on_update(lambda _: self._show_where())
         panel.buttons("This one", {"Skip": self._skip, "Remove": self._remove, "Remove all": self._remove_all})
         self._list = gui.add_markdown("")
         panel.follow(self._show_landmarks)
@@ -102,6 +106,11 @@ class Points:
         upload = gui.add_upload_button("Compare with another observer's file", hint="Mean and spread of the distances")
         upload.on_upload(lambda e: panel.guarded(lambda: self._compare(e.target.value.name, e.target.value.content)))
         self._compared = gui.add_markdown("")
+
+    def _show_where(self) -> None:
+        model, name = self._panel.editor.model, of_label(self._chosen.value)
+        if self._where is not None and model is not None and name in model.template.landmarks:
+            self._where.image = landmark_picture(model.template, name)
 
     def _name(self) -> str:
         return self._own.value.strip() or of_label(self._chosen.value)

@@ -35,6 +35,10 @@ def build(panel: Bindings, framing: Framing) -> None:
     panel.checkbox("Landmarks with names", "landmarks")
     opacity = panel.look(gui.add_slider("Opacity of the others", 0.1, 1.0, 0.05, look.opacity), "opacity", float)
     panel.follow(lambda s: put(opacity, s.look.opacity))
+    if panel.editor.model is not None:
+        own = gui.add_slider("Opacity of the model", 0.1, 1.0, 0.05, look.model_opacity)
+        panel.look(own, "model_opacity", float)
+        panel.follow(lambda s: put(own, s.look.model_opacity))
     _visibility(panel)
     with gui.add_folder("Measure", expand_by_default=False):
         _measure(panel)
