@@ -94,7 +94,7 @@ def _from_rows(path: Path, text: str, first: int) -> Points:
             continue
         name, place = _row(cells)
         if place is None:
-            if number == 1 or (not rows and not out and {"u", "x"} & {c.lower() for c in cells}):
+            if not rows and not out and all(_number(cell) is None for cell in cells):
                 continue  # a header
             raise FormatError(
                 f"'{path}': row {number}: expected u and v, perhaps with a name, got '{line.strip()[:60]}'"
