@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,13 +26,15 @@ from inface.models import codes, completion, correspondence
 from inface.models.ages import AgeCalibration
 from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
+from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
+from inface.models.misfit import Misfit
 from inface.models.network import stored_floats
 from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
 from inface.models.saving import Saved
 
 
-class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
+class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -42,7 +45,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         colors: `(V, 3)` in [0, 1], or None.
         latent: mean, spread and named blocks of the latent codes.
         dtype: float32 or float64, the weights' type, which codes and vertices come out in.
-        noise_std: mm on each coordinate that the model leaves out, or None when unknown.
+        noise_std: mm on each coordinate that the model's modes leave out of what it was made of, or None.
+        misfit: how far shapes that it never saw lie from it (`models.misfit.Misfit`), or None when unknown.
         expressions: name -> code `(w,)` of the expression block.
         age_calibration: the way between age block and months, or None ("age code" only).
         card: what the model is: data, command, licence.
@@ -73,6 +77,7 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         self.template = template_of(self.mean_vertices, triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
         self.noise_std = checked_noise(extras.get("noise_std"))
+        self.misfit = _fitting_misfit(extras.get("misfit"), len(self.mean_vertices))
         self.expressions = self._expressions(extras.get("expressions", {}))
         self.age_calibration = self._calibration(extras.get("age_calibration"))
         self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
@@ -137,8 +142,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
 
     @cached_property
     def hash(self) -> str:
-        """Hash of weights, topology and everything that gives codes their meaning (not of the card)."""
-        return contents_hash(inface_h5.contents(self.data()))
+        """Hash of weights, topology and everything that gives codes their meaning (not of card and misfit)."""
+        return contents_hash(inface_h5.contents(replace(self.data(), misfit=None)))
 
     # --- codes and vertices
 
@@ -148,8 +153,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         unknown_vertex_mask: ArrayLike | None = None,
         invert_mask: bool = False,
         *,
-        noise_std: float | None = None,
-        align: bool = False,
+        noise_std: NoiseLevel = None,
+        align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
         sigma: float = 0,
         num_components: int | None = None,
@@ -178,16 +183,16 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
             codes = [
-                self.encode(shape, unknown_vertex_mask, invert_mask, noise_std=noise_std, align=True, check=check)
+                self.encode(shape, unknown_vertex_mask, invert_mask, noise_std=noise_std, align=align, check=check)
                 for shape in shapes.reshape(-1, *shapes.shape[-2:])
             ]
             return np.array(codes, self.dtype).reshape(*shapes.shape[:-2], len(self.latent))
         came = correspondence.check(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
         )
-        if came.known is None:
+        if came.known is None and came.pose is None:
             return self.encode_checked(came.vertices)
-        return completion.encode_known(self, came.vertices, came.known, noise_std)
+        return completion.encode_known(self, came, noise_std, align).astype(self.dtype, copy=False)
 
     def encode_as_published(
         self,
@@ -280,14 +285,15 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         t, age = self.template, self.age_calibration
         return {
             "mean_vertices": self.mean_vertices,
-            "triangles": self.triangles,
-            "colors": self.colors,
+            "triangles": t.mesh.triangles,
+            "colors": t.mesh.colors,
             "regions": t.regions,
             "landmarks": t.landmarks,
             "mirror": t.mirror,
             "unit": t.unit,
-            "blocks": self.blocks,
+            "blocks": self.latent.blocks,
             "noise_std": self.noise_std,
+            "misfit": None if self.misfit is None else vars(self.misfit),
             "expressions": self.expressions,
             "age": None if age is None else (age.direction, age.codes, age.months),
             "card": self.card,
@@ -327,6 +333,7 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
             "unit": self.template.unit,
             "colors": self.colors,
             "noise_std": self.noise_std,
+            "misfit": self.misfit,
             "expressions": self.expressions,
             "age_calibration": self.age_calibration,
             "card": self.card,
@@ -347,3 +354,9 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         from inface.torch_layer import InfaceLayer
 
         return InfaceLayer(self, **options)
+
+
+def _fitting_misfit(misfit: Misfit | None, count: int) -> Misfit | None:
+    if misfit is not None and misfit.vertex_std.shape[1] != count:
+        raise ValueError(f"misfit: expected one of {count} vertices, got {misfit.vertex_std.shape[1]}")
+    return misfit

@@ -10,6 +10,7 @@ from inface._validate import FloatArray, IntArray
 from inface.mesh import Mesh
 from inface.models.ages import AgeCalibration
 from inface.models.correspondence import UNITS
+from inface.models.misfit import Misfit
 from inface.template import Template
 
 
@@ -26,6 +27,7 @@ class ModelExtras(TypedDict, total=False):
     unit: str
     colors: ArrayLike | None
     noise_std: float | None
+    misfit: Misfit | None
     expressions: Mapping[str, ArrayLike]
     age_calibration: AgeCalibration | None
     card: Mapping[str, str]
