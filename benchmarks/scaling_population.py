@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/scaling_population.py [N]
 
-writes benchmarks/scaling_population.json. The rows are random, with 200 modes of very unequal size and noise, as long as
-those of the embedded models; the eigenvalues found by blocks are held against exact ones.
+writes benchmarks/scaling_population.json. The rows are random, with 200 modes of very unequal size and noise, as long
+as those of the embedded models; the eigenvalues found by blocks are held against exact ones.
 """
 
 import json
