@@ -23,14 +23,19 @@ from inface.compat import ModelNames
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import codes, completion, correspondence
-from inface.models.ages import AgeCalibration
 from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
 from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
-from inface.models.misfit import Misfit
 from inface.models.network import stored_floats
-from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.parts import (
+    ModelExtras,
+    checked_calibration,
+    checked_misfit,
+    checked_noise,
+    template_of,
+    vertex_count,
+)
 from inface.models.saving import Saved
 
 
@@ -77,10 +82,10 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         self.template = template_of(self.mean_vertices, triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
         self.noise_std = checked_noise(extras.get("noise_std"))
-        self.misfit = _fitting_misfit(extras.get("misfit"), len(self.mean_vertices))
+        self.misfit = checked_misfit(extras.get("misfit"), len(self.mean_vertices))
         self.expressions = self._expressions(extras.get("expressions", {}))
-        self.age_calibration = self._calibration(extras.get("age_calibration"))
-        self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
+        self.age_calibration = checked_calibration(extras.get("age_calibration"), self.latent)
+        self.card = {str(k): str(v) for k, v in extras.get("card", {}).items()}
         if sum(len(k) + len(v) for k, v in self.card.items()) > CARD_LIMIT:
             raise ValueError(f"card: expected at most {CARD_LIMIT} characters")
 
@@ -93,16 +98,6 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
             if code.ndim != 1:
                 raise ValueError(f"expression '{name}': expected one code, got shape {code.shape}")
         return made
-
-    def _calibration(self, calibration: AgeCalibration | None) -> AgeCalibration | None:
-        if calibration is not None:
-            block = self.latent.block("age")
-            if len(calibration.direction) != block.stop - block.start:
-                raise ValueError(
-                    f"age calibration: expected a direction of the age block's width {block.stop - block.start}, "
-                    f"got {len(calibration.direction)}"
-                )
-        return calibration
 
     def __repr__(self) -> str:
         blocks = ", ".join(f"{name} {b.stop - b.start}" for name, b in self.blocks.items())
@@ -354,9 +349,3 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         from inface.torch_layer import InfaceLayer
 
         return InfaceLayer(self, **options)
-
-
-def _fitting_misfit(misfit: Misfit | None, count: int) -> Misfit | None:
-    if misfit is not None and misfit.vertex_std.shape[1] != count:
-        raise ValueError(f"misfit: expected one of {count} vertices, got {misfit.vertex_std.shape[1]}")
-    return misfit
