@@ -16,6 +16,7 @@ _PUBLIC = {
     "CorrespondenceError": "inface.errors",
     "evaluate": "inface.evaluation",
     "FileAccessError": "inface.errors",
+    "FileWarning": "inface.errors",
     "fit_autoencoder": "inface.training",
     "fit_linear": "inface.training",
     "fit_pca": "inface.training",
