@@ -315,9 +315,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
             >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
             ('synthetic children', True)
         """
-        mine = self._extras()
-        mine.update(extras)
-        return self._copy(**mine)
+        return self._copy(**{**self._extras(), **extras})
 
     def _extras(self) -> ModelExtras:
         """All extras, with the parts of the template one by one."""
