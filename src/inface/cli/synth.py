@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
+from inface.cli.options import age_in_months
 from inface.cli.progress import batch_bar, done_bar
 from inface.errors import InfaceError
 
@@ -20,7 +21,9 @@ def register(app: typer.Typer) -> None:
 @synth.command("head")
 def head(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh file to write.")],
-    age: Annotated[float, typer.Option(help="Months, 0 to 36.")] = 6.0,
+    age: Annotated[
+        float, typer.Option(parser=age_in_months, metavar="AGE", help="Months, 183d, 1y; 0 to 36 months.")
+    ] = 6.0,
     sex: Annotated[str | None, typer.Option(help="male or female; without it, between the two.")] = None,
     identity: Annotated[int, typer.Option(help="Seed of the child.")] = 0,
     expression: Annotated[str, typer.Option(help="A preset (crying) or a unit (smile).")] = "neutral",
