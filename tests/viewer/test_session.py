@@ -3,11 +3,14 @@
 import struct
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from inface.codecs import read_mesh
+from inface.errors import InfaceError
+from inface.viewer.busy import Busy
 from inface.viewer.drawing import draw_scene
 from inface.viewer.editor import MODEL, SceneEditor
 from inface.viewer.glb import SurfaceGlb
@@ -135,3 +138,44 @@ def test_a_ray_touches_the_near_side(linear_model):
     vertex = near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, -1.0]))
     assert vertices[vertex][2] > 40
     assert near_ray(vertices, np.array([0, 0, 800.0]), np.array([0, 0, 1.0])) is None
+
+
+class Gui:
+    """Handles that remember what they were set to."""
+
+    def __init__(self) -> None:
+        self.made = []
+
+    def _add(self, *_, **options):
+        handle = SimpleNamespace(content="", visible=options.get("visible", True), on_click=lambda act: None)
+        self.made.append(handle)
+        return handle
+
+    add_markdown = add_progress_bar = add_button = _add
+
+
+def test_work_goes_on_when_the_page_is_loaded_again_and_is_shown_there(session):
+    go, shown = threading.Event(), []
+    first, second = Gui(), Gui()
+    busy = Busy(first, session)
+    busy.run("Working <img src=x>", lambda job: go.wait(20), shown.append)
+    with pytest.raises(InfaceError, match="'Working <img src=x>' is still being done"):
+        busy.run("More", lambda job: None, shown.append)
+    wait_for(lambda: first.made[0].visible, "the row to be shown")
+    assert "Working" in first.made[0].content and "<img" not in first.made[0].content
+    busy.leave()
+    again = Busy(second, session)
+    wait_for(lambda: second.made[0].visible, "the row on the new page")
+    go.set()
+    wait_for(lambda: session.job is None and not second.made[0].visible, "the end")
+    assert shown == [True] and session.screen.said == []
+    again.run("Short", lambda job: "made", shown.append)
+    wait_for(lambda: shown == [True, "made"], "the short one")
+    assert not second.made[0].visible, "what is done at once is not shown"
+
+
+def wait_for(condition, what: str) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)

@@ -89,7 +89,7 @@ class Window:
             self._last_left = time.monotonic()
             self._pages.notify_all()
         if session is not None and controls is not None:
-            controls.busy.cancel()
+            controls.busy.leave()
             if controls.screen is not None:
                 session.detach(controls.screen)
             key = self._keys.pop(client.client_id, "")

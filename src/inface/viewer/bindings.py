@@ -121,11 +121,6 @@ def offer(dropdown: Any, options: tuple[str, ...]) -> None:
         dropdown.options = options
 
 
-def plain(text: str) -> str:
-    """Text that has no meaning in markdown, in which browsers would also read HTML."""
-    return "".join(f"&#{ord(c)};" if c in "<>&|*_`[]()#!\\" else c for c in text)
-
-
 def _slide(handle: Any, read: Callable[[Scene], float], step: float, scene: Scene) -> None:
     value = read(scene)
     if value > handle.max + 1e-6:

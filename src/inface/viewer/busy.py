@@ -7,25 +7,22 @@ from typing import Any
 
 from inface.errors import InfaceError
 from inface.viewer.jobs import SHOWN_AFTER, Job
+from inface.viewer.markdown import plain
 from inface.viewer.session import Session
 
 
 class Busy:
-    """Runs one job at a time for a browser and shows it."""
+    """Runs one job at a time for a session and shows it; a page that is loaded again shows the job that goes on."""
 
     def __init__(self, gui: Any, session: Session) -> None:
         self._session = session
-        self._job: Job | None = None
-        self._lock = threading.Lock()
+        self._gone = False
         self._words = gui.add_markdown("", visible=False)
         self._bar = gui.add_progress_bar(100.0, visible=False, animated=True)
         self._stop = gui.add_button("Cancel", color="gray", visible=False)
         self._stop.on_click(lambda _: self.cancel())
-
-    @property
-    def job(self) -> Job | None:
-        """The job that is running; None for none."""
-        return self._job
+        if session.job is not None:
+            self._start_watching(session.job)
 
     def run(self, label: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> None:
         """Start a job; `done(result)` is called when it ends well.
@@ -33,33 +30,39 @@ class Busy:
         Raises:
             InfaceError: another one is running.
         """
-        with self._lock:
-            if self._job is not None:
-                raise InfaceError(f"'{self._job.label}' is still being done; wait for it or cancel it")
-            self._job = job = Job(label, work, done, self._ended)
-        threading.Thread(target=self._watch, args=(job,), daemon=True, name="inface-busy").start()
+        job = Job(label, work, done, self._ended)
+        running = self._session.take_job(job)
+        if running is not None:
+            raise InfaceError(f"'{running.label}' is still being done; wait for it or cancel it")
+        self._start_watching(job)
         job.start()
 
     def cancel(self) -> None:
         """Stop the job that is running."""
-        if self._job is not None:
-            self._job.cancel()
+        if self._session.job is not None:
+            self._session.job.cancel()
+
+    def leave(self) -> None:
+        """The page has gone: nothing is shown any more, the job goes on."""
+        self._gone = True
+
+    def _start_watching(self, job: Job) -> None:
+        threading.Thread(target=self._watch, args=(job,), daemon=True, name="inface-busy").start()
 
     def _watch(self, job: Job) -> None:
-        """Show the job once it has taken a while, with its seconds."""
-        time.sleep(SHOWN_AFTER)
-        while self._job is job:
-            with self._lock:
-                if self._job is not job:
-                    return
-                self._words.content = f"**{job.label}** … {time.monotonic() - job.began:.0f} s"
-                self._show(True)
-            time.sleep(0.5)
+        """Show the job once it has taken a while, with its seconds, until it ends."""
+        time.sleep(max(0.0, SHOWN_AFTER - (time.monotonic() - job.began)))
+        while self._session.job is job and not self._gone:
+            self._words.content = f"**{plain(job.label)}** … {time.monotonic() - job.began:.0f} s"
+            self._show(True)
+            for _ in range(5):
+                if self._session.job is job:
+                    time.sleep(0.1)
+        if not self._gone:
+            self._show(False)
 
     def _ended(self, job: Job, said: str) -> None:
-        with self._lock:
-            self._job = None
-            self._show(False)
+        self._session.end_job(job)
         if said:
             self._session.tell(said, wrong=not job.cancelled)
 

@@ -12,6 +12,7 @@ from inface._validate import FloatArray
 from inface.errors import InfaceError
 from inface.viewer.drawing import Drawing, draw_scene
 from inface.viewer.editor import SceneEditor
+from inface.viewer.jobs import Job
 from inface.viewer.marks_drawing import with_marks
 from inface.viewer.picking import Hit, pick
 from inface.viewer.scene import History, Scene
@@ -46,6 +47,7 @@ class Session:
         self._saved = scene
         self._waiting: list[tuple[str, bool]] = []
         self.on_step: Callable[[], None] = lambda: None
+        self.job: Job | None = None
         self.drawing: Drawing | None = None
 
     @property
@@ -163,6 +165,22 @@ class Session:
                 self._drawing = False
             raise
 
+    # --- work that takes a while
+
+    def take_job(self, job: Job) -> Job | None:
+        """Make this the session's job; the one that is running, where there is one, stays and is returned."""
+        with self._lock:
+            if self.job is None:
+                self.job = job
+                return None
+            return self.job
+
+    def end_job(self, job: Job) -> None:
+        """The job is over."""
+        with self._lock:
+            if self.job is job:
+                self.job = None
+
     # --- playing a mode
 
     @property
@@ -197,6 +215,8 @@ class Session:
     def close(self) -> None:
         """The browser is gone: nothing is drawn any more and the state is let go."""
         self.pause()
+        if self.job is not None:
+            self.job.cancel()
         with self._lock:
             self.screen = None
             self.on_change = lambda: None

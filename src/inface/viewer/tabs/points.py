@@ -12,10 +12,11 @@ import numpy as np
 from inface.errors import InfaceError
 from inface.landmarks import LandmarkSet
 from inface.viewer import tools
-from inface.viewer.bindings import Bindings, offer, plain, put
+from inface.viewer.bindings import Bindings, offer, put
 from inface.viewer.editor import MODEL
 from inface.viewer.landmark_names import full_name, label, of_label
 from inface.viewer.landmark_picture import landmark_picture
+from inface.viewer.markdown import plain
 from inface.viewer.picking import place_of
 from inface.viewer.scene import Scene
 

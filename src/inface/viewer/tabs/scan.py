@@ -7,9 +7,10 @@ from inface.measurement import Measurements
 from inface.pages.document import document, table
 from inface.reports.measure import measure
 from inface.viewer import tools
-from inface.viewer.bindings import Bindings, plain
+from inface.viewer.bindings import Bindings
 from inface.viewer.busy import Busy
 from inface.viewer.jobs import in_process, register_scan
+from inface.viewer.markdown import plain
 from inface.viewer.scans import in_file_frame, verdict_words
 from inface.viewer.scene import Opened, Scene
 
