@@ -41,6 +41,7 @@ VERBS = (
     "train_attributes",
     "evaluate",
     "register",
+    "photo",
     "annotate",
     "measure",
     "example",

@@ -96,7 +96,10 @@ def measure(
     measured = _flagged(plain, over, under)
     covariance = getattr(shape, "covariance", None)
     if samples and covariance is not None:
-        offsets = size * posterior_offsets(found, shape.latent, covariance, samples)
+        if hasattr(shape, "offsets"):  # a fit to photographs knows what its model does not
+            offsets = shape.offsets(samples)
+        else:
+            offsets = size * posterior_offsets(found, shape.latent, covariance, samples)
         wanted = [id for id, m in measured.items() if m.value is not None]
         measured = with_errors(measured, spreads(prepared.head, offsets, wanted), child, over, tape_offset)
     versions |= {"topology": prepared.head.anatomy.template.hash, "model": found.hash}
@@ -167,7 +170,8 @@ def _lines(prepared: Prepared, shape: Any, size: float) -> dict[str, FloatArray]
 def _cap(shape: Any, given: bool | None) -> tuple[list[str], bool, bool]:
     """Notes on a cap; whether the vault was measured over it, or under it from the model."""
     seen = getattr(shape, "cap", None)
-    cloth = float(getattr(shape, "measures", {}).get("cloth", 0.0))
+    told = getattr(shape, "measures", {})
+    cloth = float(told.get("cloth", 0.0)) if isinstance(told, Mapping) else 0.0
     worn = bool(seen.worn) if seen is not None else False
     if given is False:
         if worn:
