@@ -8,6 +8,8 @@ Only the paths and the import line differ, and windows are replaced by a record 
 import itertools
 import json
 import os
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -198,3 +200,37 @@ def test_showing_meshes(folder, shown):
     my_mesh.show()
     Mesh.show_multiple_meshes(my_mesh, scan)
     assert [len(meshes) for meshes in shown] == [1, 2]
+
+
+SCRIPT = """
+import numpy as np
+from inface import AEMorphableModel, Mesh, MorphableModel
+
+mesh = Mesh.load("scan.ply")
+unknown_vertex_mask = np.load("mask.npy")
+model = MorphableModel.load_correct_morphable_model("pca_model.h5")
+reconstructed_mesh = model.reconstruct_mesh(
+    mesh, unknown_vertex_mask=unknown_vertex_mask, back_match_known_vertices=True
+)
+reconstructed_mesh.show_multiple_meshes(mesh, reconstructed_mesh)
+reconstructed_mesh.export("reconstructed.ply")
+disentangled_model = AEMorphableModel("ae_disentangled_model.h5")
+mesh_exp_neutralized = disentangled_model.set_expression(mesh, disentangled_model.latent_mean)
+mesh_exp_neutralized.show()
+mesh_exp_neutralized.export("neutral.ply")
+"""
+
+
+def test_a_published_script_runs_to_its_end_as_a_process(folder):
+    """Without a window here; `tests/viewer` opens and closes the page of `.show()` in a browser."""
+    (folder / "script.py").write_text(SCRIPT, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "INFACE_NO_WINDOW": "1",
+        "PYTHONPATH": os.path.dirname(os.path.dirname(inface.__file__)),
+    }
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert (folder / "neutral.ply").is_file() and (folder / "reconstructed.ply").is_file()

@@ -8,9 +8,11 @@ from inface.errors import MissingDependencyError
 # module name -> extra of this package that brings it
 EXTRAS = {
     "viser": "viewer",
+    "websockets": "viewer",
     "pyvista": "render",
     "vtkmodules": "render",
     "PIL": "render",
+    "mediapipe": "photo",
     "imageio_ffmpeg": "render",
     "torch": "train",
     "safetensors": "train",
@@ -25,15 +27,16 @@ EXTRAS = {
 }
 
 
-def require(module: str, purpose: str) -> ModuleType:
+def require(module: str, purpose: str, extra: str | None = None) -> ModuleType:
     """Import an optional module, e.g. `require("torch.nn", "training an autoencoder")`.
 
-    Raises `MissingDependencyError` with the install line when the package is absent.
+    Raises `MissingDependencyError` with the install line when the package is absent; `extra` names the extra where more
+    than one brings the package.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        extra = EXTRAS[module.split(".")[0]]
+        extra = extra or EXTRAS[module.split(".")[0]]
         raise MissingDependencyError(
             f"{purpose} needs the package '{module.split('.')[0]}', which is not installed; "
             f"install it with: pip install 'inface[{extra}]'"

@@ -4,6 +4,7 @@ A few hundred inputs a format by default, 100,000 with `--slow`. Each begins as 
 spliced with another format, repeated in part or has a number in it made absurd.
 """
 
+import json
 import random
 import time
 import tracemalloc
@@ -13,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ from inface.codecs.landmark_files import SUFFIXES, read_landmark_data, write_lan
 from inface.codecs.latents import read_latent
 from inface.codecs.masks import read_mask
 from inface.codecs.meshes import parse_mesh
+from inface.codecs.model_formats.foreign import read_foreign
 from inface.codecs.regression_json import read_attributes, read_linear_regressor
 from inface.codecs.transform_txt import read_transform
 from inface.errors import FormatError
@@ -182,3 +185,41 @@ def test_model_files(tmp_path, examples):
         read_model(path)
 
     run(on_disk, seeds, examples)
+
+
+def foreign_seeds(folder, suffix):
+    """Small models of other programs."""
+    rng = np.random.default_rng(0)
+    mean, faces = rng.normal(size=(6, 3)) * 50, np.array([[0, 1, 2], [3, 4, 5]])
+    modes = np.linalg.qr(rng.normal(size=(18, 2)))[0]
+    path = folder / f"seed{suffix}"
+    if suffix == ".npz":
+        np.savez(path, v_template=mean, shapedirs=modes.reshape(6, 3, 2), f=faces)
+    elif suffix == ".mat":
+        scipy.io.savemat(
+            path, {"refShape": mean, "triang": faces + 1, "eigenFunctions": modes, "eigenValues": np.ones(2)}
+        )
+    else:
+        arrays = {"model/mean": mean.reshape(-1), "model/pcaBasis": modes, "model/pcaVariance": np.ones(2)}
+        arrays |= {"representer/points": mean.T, "representer/cells": faces.T}
+        if suffix == ".h5":
+            with h5py.File(path, "w") as file:
+                for name, value in arrays.items():
+                    file[name] = value
+        else:
+            entries = {str(i): {"alias": ["/" + n], "value": v.tolist()} for i, (n, v) in enumerate(arrays.items())}
+            path.write_text(json.dumps({"datasets": entries}), encoding="utf-8")
+    return [path.read_bytes()]
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".h5", ".h5.json"])
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_models_of_others(tmp_path, suffix, examples):
+    path = tmp_path / f"a{suffix}"
+
+    def read(content):
+        path.write_bytes(content)
+        read_foreign(path)
+
+    # each .mat is read by a process of its own, since scipy's reader can crash
+    run(read, foreign_seeds(tmp_path, suffix), examples if suffix != ".mat" else examples // 20)

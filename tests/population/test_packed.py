@@ -115,3 +115,13 @@ def test_what_is_damaged_is_said(tmp_path, folder):
         (copy / "store.json").write_text(json.dumps(notes | change))
         with pytest.raises(FormatError, match=words):
             read_store(copy)
+
+
+def test_the_command_line_packs_heads_as_it_makes_them(tmp_path):
+    from inface.cli import run
+
+    with pytest.raises(SystemExit) as ended:
+        run(["synth", "cohort", "--subjects", "2", "--scans", "2", "--seed", "4", "--out", str(tmp_path / "h.shapes")])
+    assert not ended.value.code
+    heads = load_population(tmp_path / "h.shapes")
+    np.testing.assert_array_equal(heads.shapes[:], cohort(2, 2, seed=4).shapes)

@@ -125,3 +125,30 @@ def test_changes_are_held_against_the_repeat_error_and_who_growth():
     other = replace(two, versions={"topology": "another"})
     with pytest.raises(inface.CorrespondenceError, match="two topologies"):
         inface.compare([one, other])
+
+
+def test_the_page_as_a_pdf(folder, tmp_path):
+    pytest.importorskip("weasyprint", reason="the extra 'pdf' is not installed")
+    assert verb(folder / "anton_7.ply", "--pdf", "-o", tmp_path / "r") == 0
+    assert (tmp_path / "r" / "report.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+def test_without_the_extra_the_pdf_is_refused_with_the_command_that_installs_it(folder, tmp_path, monkeypatch, capsys):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    assert verb(folder / "anton_7.ply", "--pdf", "-o", tmp_path / "r") == 1
+    assert "pip install 'inface[pdf]'" in capsys.readouterr().err
+    assert (tmp_path / "r" / "report.html").exists()
+
+
+def test_ages_with_units_stand_in_a_cohorts_table_and_on_the_command_line(folder, tmp_path):
+    from inface.population.manifest import read_manifest
+
+    for name in ("anton_7.ply", "anton_12.ply"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "manifest.csv").write_text("file,age_months\nanton_7.ply,213d\nanton_12.ply,12\n")
+    assert read_manifest(tmp_path).columns["age_months"] == pytest.approx([213 / 30.4375, 12])
+    (tmp_path / "manifest.csv").write_text("file,age_months\nanton_7.ply,old\nanton_12.ply,12\n")
+    with pytest.raises(inface.FormatError, match="line 2, age_months: expected a number"):
+        read_manifest(tmp_path)

@@ -9,6 +9,7 @@ import typer
 
 from inface.cli import batch
 from inface.cli.edit import Edit, each_mesh
+from inface.cli.options import age_in_months
 from inface.mesh import Mesh
 from inface.model_reference import ModelReference
 
@@ -33,8 +34,13 @@ def age(
     edit: batch.EditOptions,
     write: batch.WriteOptions,
     run: batch.RunOptions,
-    months: Annotated[float | None, typer.Option(help="The age to give each child, in months.")] = None,
-    current_months: Annotated[float | None, typer.Option(help="The age each child has now, where known.")] = None,
+    months: Annotated[
+        float | None,
+        typer.Option(parser=age_in_months, metavar="AGE", help="The age to give each child: months, 183d, 1y."),
+    ] = None,
+    current_months: Annotated[
+        float | None, typer.Option(parser=age_in_months, metavar="AGE", help="The age each child has now, where known.")
+    ] = None,
     code: Annotated[
         list[float] | None, typer.Option(help="A raw age code instead of months; repeat it for a wider block.")
     ] = None,

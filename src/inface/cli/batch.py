@@ -73,6 +73,7 @@ __all__ = [
     "flat",
     "line",
     "load_model",
+    "noise_level",
     "reference",
     "refuse_overwriting",
     "spare",
@@ -264,3 +265,13 @@ def _shown(files: Files, item: _Item) -> str:
     """A result as the user's own words name it."""
     out = files.out or Path()
     return str(out / Path(item.target).name if out.is_dir() else out)
+
+
+def noise_level(text: str | None) -> Any:
+    """Millimetres, "auto" or None."""
+    if text in (None, "auto"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise InfaceError(f"--noise-std {text}: expected millimetres or auto") from None

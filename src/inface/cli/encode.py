@@ -43,12 +43,15 @@ def encode(
     run: batch.RunOptions,
     mask: Annotated[Path | None, typer.Option(help="Mask of unknown vertices (.npy, .txt).")] = None,
     invert_mask: Annotated[bool, typer.Option("--invert-mask", help="The mask marks the KNOWN vertices.")] = False,
-    noise_std: Annotated[float | None, typer.Option(help="Noise of the known coordinates, mm.", min=0)] = None,
+    noise_std: Annotated[
+        str | None,
+        typer.Option(help="Noise of the known coordinates, mm, or 'auto': the model's misfit, learnt or estimated."),
+    ] = None,
     out: batch.OutOption = Path("latents"),
 ) -> None:
     """Write each mesh's latent code (.json by default, or --format npy)."""
     unknown = None if mask is None else read_mask(mask)
-    keywords = {"invert_mask": invert_mask, "noise_std": noise_std, **fit.keywords()}
+    keywords = {"invert_mask": invert_mask, "noise_std": batch.noise_level(noise_std), **fit.keywords()}
     work = _Encode(batch.reference(model), unknown, keywords)
     files = batch.Files(meshes, out, ".json", write.format, also=(mask,))
     batch.each_file(files, work, _write, run=run, label="encode", as_json=write.as_json)

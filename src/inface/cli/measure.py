@@ -33,7 +33,7 @@ def measure(
     cap: Annotated[bool | None, typer.Option("--cap/--bare", help="A cap was worn, or the head was bare.")] = None,
     model: Annotated[str, typer.Option(help="A model file, or an embedded model's name.")] = "pca",
     unit: Annotated[str | None, typer.Option(help="mm, cm, m or inch; found when not given.")] = None,
-    samples: Annotated[int, typer.Option(min=0, help="Of the posterior, for the errors of scans; 0: none.")] = 40,
+    samples: Annotated[int, typer.Option(min=0, help="Of the posterior, for the errors of scans; 0: none.")] = 30,
     pdf: Annotated[bool, typer.Option("--pdf", help="Also report.pdf (extra: pdf).")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the report.")] = Path("report"),
 ) -> None:

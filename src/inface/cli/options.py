@@ -8,6 +8,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from inface.ages import months_of
 from inface.batches import Part, Run
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A model file, or an embedded model's name.")]
@@ -28,6 +29,14 @@ ClusterOption = Annotated[
         rich_help_panel=_MANY,
     ),
 ]
+
+
+def age_in_months(text: str) -> float:
+    """Months of an age as people write it, for `typer.Option(parser=...)`."""
+    try:
+        return months_of(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @dataclass(frozen=True)

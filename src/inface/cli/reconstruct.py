@@ -47,7 +47,10 @@ def reconstruct(
     back_match: Annotated[
         str | None, typer.Option(help="Keep known vertices exactly; the seam is 'harmonic' or 'biharmonic'.")
     ] = None,
-    noise_std: Annotated[float | None, typer.Option(help="Noise of the known coordinates, mm.", min=0)] = None,
+    noise_std: Annotated[
+        str | None,
+        typer.Option(help="Noise of the known coordinates, mm, or 'auto': the model's misfit, learnt or estimated."),
+    ] = None,
     out: batch.OutOption = Path("reconstructed"),
 ) -> None:
     """Fit the model to what is known of each mesh and write the whole."""
@@ -56,7 +59,7 @@ def reconstruct(
     keywords = {
         "invert_mask": invert_mask,
         "back_match_known_vertices": back_match or False,
-        "noise_std": noise_std,
+        "noise_std": batch.noise_level(noise_std),
         **fit.keywords(),
     }
     work = _Reconstruct(batch.reference(model), None if mask is None else read_mask(mask), keywords)

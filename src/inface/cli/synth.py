@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from inface.cli import batch
-from inface.cli.progress import done_bar
+from inface.cli.options import age_in_months
+from inface.cli.progress import batch_bar, done_bar
+from inface.errors import InfaceError
 
 synth = typer.Typer(help="Synthetic infants: one head, a cohort, simulated scans.", no_args_is_help=True)
 
@@ -19,7 +21,9 @@ def register(app: typer.Typer) -> None:
 @synth.command("head")
 def head(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The mesh file to write.")],
-    age: Annotated[float, typer.Option(help="Months, 0 to 36.")] = 6.0,
+    age: Annotated[
+        float, typer.Option(parser=age_in_months, metavar="AGE", help="Months, 183d, 1y; 0 to 36 months.")
+    ] = 6.0,
     sex: Annotated[str | None, typer.Option(help="male or female; without it, between the two.")] = None,
     identity: Annotated[int, typer.Option(help="Seed of the child.")] = 0,
     expression: Annotated[str, typer.Option(help="A preset (crying) or a unit (smile).")] = "neutral",
@@ -41,9 +45,24 @@ def cohort(
     scans: Annotated[int, typer.Option(min=1, help="Scans of each child.")] = 3,
     seed: batch.SeedOption = 0,
 ) -> None:
-    """Write PLY files and manifest.csv, the layout that training reads; a stopped run goes on where it was."""
-    from inface.synthetic.cohort_files import write_cohort
+    """Write PLY files and manifest.csv, the layout that training reads; a stopped run goes on where it was.
 
+    With --out NAME.shapes the heads are packed as they are made (see `inface pack`), and no mesh file is written.
+    """
+    from inface.codecs.shape_store import SUFFIX
+    from inface.synthetic.cohort import plan_of
+    from inface.synthetic.cohort_files import write_cohort
+    from inface.synthetic.cohort_packed import pack_cohort
+
+    if out.suffix == SUFFIX:
+        if run.part or run.join:
+            raise InfaceError(
+                "a packed cohort is made as one run: give --workers or --cluster, without --part and --join"
+            )
+        with batch.warnings_as_lines(), batch_bar("cohort") as shown:
+            pack_cohort(plan_of(subjects, scans, seed, {}), out, run=run.run(), progress=shown)
+        typer.echo(str(out))
+        return
     with batch.warnings_as_lines(), done_bar("cohort", subjects * scans) as progress:
         manifest = write_cohort(out, subjects, scans, seed, progress=progress, run=run.run())
     typer.echo(str(manifest) if run.part is None else f"part {run.part} of {out}; the whole writes the manifest")

@@ -1,5 +1,6 @@
 """`inface train attributes` and `inface train regressor`: what measures and other models' latents are, from latents."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,13 @@ import typer
 
 from inface.cli import batch
 from inface.cli.progress import bar
-from inface.cli.train import UnitOption, WorkersOption, read_population, train
+from inface.cli.train import UnitOption, WorkersOption, train
 from inface.errors import InfaceError
+from inface.models import MorphableModel
+from inface.population import Population, load_population
+from inface.transforms import procrustes
+
+AlignOption = Annotated[bool, typer.Option("--align", help="Bring each mesh rigidly to its model's frame first.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +30,7 @@ def attributes(
     labels: Annotated[
         Path | None, typer.Option(help="CSV with `name` and a column a label, beside the measures.")
     ] = None,
+    align: AlignOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -33,7 +40,7 @@ def attributes(
 
     _check_file(out)
     loaded = batch.load_model(model)
-    population = read_population(folder, loaded.template, unit, workers)
+    population = _shapes(folder, loaded, unit, workers, align)
     with bar("measure") as progress:
         known = labels_of(population, progress=progress)
     if labels is not None:
@@ -53,6 +60,7 @@ def regressor(
         Path | None, typer.Argument(metavar="DIR_B", help="The same children, by file name, in correspondence with B.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for regressor_A_to_B.json and back.")] = Path("."),
+    align: AlignOption = False,
     unit: UnitOption = "mm",
     workers: WorkersOption = None,
 ) -> None:
@@ -63,7 +71,7 @@ def regressor(
     folders = [folder, other or folder]
     if not out.is_dir():
         raise InfaceError(f"--out '{out}': expected a folder that exists")
-    populations = [read_population(f, m.template, unit, workers) for f, m in zip(folders, models, strict=True)]
+    populations = [_shapes(f, m, unit, workers, align) for f, m in zip(folders, models, strict=True)]
     names = [{str(n): i for i, n in enumerate(p.name)} for p in populations]
     common = [name for name in names[0] if name in names[1]]
     if not common:
@@ -82,6 +90,19 @@ def regressor(
         typer.echo(
             f"{path}: {len(common)} pairs, alpha {fitted.alpha:g}, {fitted.distance:.3f} ± {fitted.spread:.3f} mm"
         )
+
+
+def _shapes(folder: Path, model: MorphableModel, unit: str, workers: int | None, align: bool) -> Population:
+    """The folder's meshes in their own pose, as a model will be given them, or each brought to the model's frame."""
+    if not folder.is_dir():
+        raise InfaceError(f"no folder '{folder}': expected one with meshes in correspondence")
+    with batch.warnings_as_lines():
+        population = load_population(folder, template=model.template, unit=unit, align=False, workers=workers)
+    if not align:
+        return population
+    goal = model.template.mesh.vertices
+    shapes = [procrustes(np.asarray(shape, np.float64), goal).apply(shape) for shape in population.shapes]
+    return replace(population, shapes=np.array(shapes))
 
 
 def _check_file(out: Path) -> None:

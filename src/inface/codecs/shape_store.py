@@ -21,7 +21,7 @@ from inface.errors import FormatError
 FORMAT = 1
 SUFFIX = ".shapes"
 PART_ROWS = 256
-_OPEN = 16  # parts mapped at a time; a process may have some hundred files open, a store may have thousands
+_OPEN = 4  # parts mapped at a time; a process may have some hundred files open, a store may have thousands
 
 
 def part_file(folder: str | Path, number: int) -> Path:

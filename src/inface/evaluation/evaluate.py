@@ -55,6 +55,19 @@ def evaluate(
 
     Raises:
         ValueError: fewer than two shapes, NaN in the shapes, another topology than the model's.
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Mesh, Population, Template, evaluate, fit_pca
+        >>> random = np.random.default_rng(0)
+        >>> child, scan = random.standard_normal((12, 1, 20, 3)), random.standard_normal((12, 3, 20, 3))
+        >>> shapes = (50 * random.standard_normal((20, 3)) + 3 * child + scan).reshape(36, 20, 3)
+        >>> names = np.repeat([f"child {i}" for i in range(12)], 3)
+        >>> population = Population(Template(Mesh(shapes[0], [[0, 1, 2]])), shapes, subject=names)
+        >>> model = fit_pca(population.subset(names != "child 0"), 5)
+        >>> report = evaluate(model, population.subset(names == "child 0"), samples=5)
+        >>> {figure.group for figure in report.figures} >= {"compactness", "generalisation", "specificity"}
+        True
     """
     _check(model, population)
     figures: list[Figure] = []

@@ -6,6 +6,7 @@ factor is kept for the masks used last, and ill-conditioned masks are told by th
 orthogonal decomposition instead.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +16,7 @@ from scipy.linalg import cho_factor, cho_solve, lapack
 from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray
 from inface.fitting.basis import CoordinateBasis
+from inface.fitting.quadratic import Minimum, Quadratic
 from inface.fitting.result import Fit
 
 # Limits on the condition of the (diagonally scaled) normal matrix: up to the first, float32 products are exact enough;
@@ -52,7 +54,7 @@ class LinearFitter:
         self, components: FloatArray, mean: FloatArray, latent_mean: FloatArray, latent_std: FloatArray
     ) -> None:
         self.basis = CoordinateBasis(components.T)
-        self.mean = mean
+        self.mean = self.offset = mean
         self.latent_mean = np.asarray(latent_mean, np.float64)
         self.latent_std = np.asarray(latent_std, np.float64)
         self._factors = Recent(MASKS_KEPT)
@@ -85,6 +87,16 @@ class LinearFitter:
             condition=factor.condition,
             covariance_factor=covariance,
         )
+
+    def minimise(self, quadratic: Quadratic, weight: float, starts: Sequence[FloatArray] = ()) -> Minimum:
+        """The latent of least `quadratic + weight |u|^2`, u the standardised latent; at once, from anywhere."""
+        std = self.latent_std
+        matrix = quadratic.gram * np.outer(std, std)
+        matrix[np.diag_indices_from(matrix)] += weight
+        right = std * (quadratic.right - quadratic.gram @ self.latent_mean)
+        u = cho_solve(cho_factor(matrix, lower=True), right)
+        latent = self.latent_mean + std * u
+        return Minimum(latent, latent, np.diag(std), u)
 
     def _factor(self, known: BoolArray, noise_std: float) -> _Factor:
         key = (np.packbits(known).tobytes(), noise_std)

@@ -23,6 +23,7 @@ from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray
 from inface.fitting.basis import CoordinateBasis
 from inface.fitting.linear import known_residual
+from inface.fitting.quadratic import Minimum, Quadratic
 from inface.fitting.result import Fit
 
 MASKS_KEPT = 8
@@ -87,13 +88,15 @@ class NetworkFitter:
         noise = noise_std if noise_std > 0 else TINY_NOISE_MM
         begin = [np.broadcast_to(self.latent_mean, (len(right), len(self.latent_mean)))]
         begin += [np.reshape(s, (len(right), len(self.latent_mean))).astype(np.float64) for s in starts]
-        count, width = len(right), len(self.latent_mean)
-        latent, objective = np.empty((count, width)), np.empty(count)
-        converged, iterations = np.empty(count, bool), np.empty(count, int)
+        width = len(self.latent_mean)
+        found, values = [], []
         for i, (c, square) in enumerate(zip(right, squares, strict=True)):
-            runs = [self._minimise(s[i], gram, c, float(square), noise, max_iterations) for s in begin]
-            best = min(runs, key=lambda run: (run[3], not run[1]))
-            latent[i], converged[i], iterations[i], objective[i] = best
+            quadratic = Quadratic(gram, c, float(square))
+            found.append(self.minimise(quadratic, noise**2, [s[i] for s in begin], max_iterations))
+            values.append(found[-1].value)
+        latent = np.array([one.latent for one in found]).reshape(-1, width)
+        converged = np.array([one.converged for one in found], bool)
+        iterations, objective = np.array([one.iterations for one in found], int), np.array(values)
         return Fit(
             latent.reshape(batch + (width,)),
             width,
@@ -112,22 +115,41 @@ class NetworkFitter:
             derivative = gain[:, None] * (weight @ derivative)
         return h, derivative
 
-    def _minimise(
-        self, start: FloatArray, gram: FloatArray, c: FloatArray, square: float, noise: float, max_iterations: int
-    ) -> tuple[FloatArray, bool, int, float]:
-        """One Levenberg-Marquardt run in standardised latents `u = (z - m) / s`."""
-        mean, std = self.latent_mean, self.latent_std
+    def minimise(
+        self,
+        quadratic: Quadratic,
+        weight: float,
+        starts: Sequence[FloatArray] = (),
+        max_iterations: int = MAX_ITERATIONS,
+    ) -> Minimum:
+        """The latent of least `quadratic + weight |u|^2`, u the standardised latent: the best end of all starts."""
+        ends = [self._descend(start, quadratic, weight, max_iterations) for start in starts or [self.latent_mean]]
+        return min(ends, key=lambda end: (end.value, not end.converged))
+
+    def _descend(self, start: FloatArray, quadratic: Quadratic, weight: float, max_iterations: int) -> Minimum:
+        """One Levenberg-Marquardt run."""
+        mean, std, gram, c, square = (
+            self.latent_mean,
+            self.latent_std,
+            quadratic.gram,
+            quadratic.right,
+            quadratic.square,
+        )
+
+        def end(u: FloatArray, converged: bool, iterations: int, value: float) -> Minimum:
+            h, derivative = self.hidden(mean + std * u)
+            return Minimum(mean + std * u, h, derivative * std, u, converged, iterations, value)
 
         def evaluate(u: FloatArray) -> tuple[float, FloatArray, FloatArray]:
             h, derivative = self.hidden(mean + std * u)
             pulled = gram @ h
-            value = max(float(h @ pulled - 2 * c @ h) + square, 0.0) + noise**2 * float(u @ u)
+            value = max(float(h @ pulled - 2 * c @ h) + square, 0.0) + weight * float(u @ u)
             return value, pulled - c, derivative * std
 
         def linearise(u: FloatArray, pull: FloatArray, derivative: FloatArray) -> tuple[FloatArray, FloatArray, float]:
             matrix = derivative.T @ (gram @ derivative)
-            matrix[np.diag_indices_from(matrix)] += noise**2
-            gradient = derivative.T @ pull + noise**2 * u
+            matrix[np.diag_indices_from(matrix)] += weight
+            gradient = derivative.T @ pull + weight * u
             size = float(np.linalg.norm(derivative.T @ (pull + c)) + np.linalg.norm(derivative.T @ c))
             return matrix, gradient, size
 
@@ -137,12 +159,12 @@ class NetworkFitter:
         damping = 1e-6
         for iteration in range(1, max_iterations + 1):
             if np.linalg.norm(gradient) <= GRADIENT_TOLERANCE * (size + np.finfo(float).tiny):
-                return mean + std * u, True, iteration - 1, value
+                return end(u, True, iteration - 1, value)
             damped = matrix.copy()
             damped[np.diag_indices_from(damped)] += damping * np.diagonal(matrix)
             step = -cho_solve(cho_factor(damped, lower=True), gradient)
             if np.abs(step).max() <= STEP_TOLERANCE:
-                return mean + std * u, True, iteration - 1, value
+                return end(u, True, iteration - 1, value)
             expected = -float(2 * gradient @ step + step @ matrix @ step)
             new_value, new_pull, new_derivative = evaluate(u + step)
             # the value is a difference of large sums: a drop below its rounding error counts as none
@@ -154,4 +176,4 @@ class NetworkFitter:
                 damping = max(damping / 10, 1e-12)
             else:
                 damping = max(damping * 10, 1e-6)
-        return mean + std * u, False, max_iterations, value
+        return end(u, False, max_iterations, value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from inface._validate import BoolArray, FloatArray
+from inface.fitting.joint import JointFit
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,7 @@ class Fit:
         condition: estimated condition number of a linear model's diagonally scaled normal matrix; `inf` when singular,
             NaN for a network.
         covariance_factor: `(k, k)` F with latent covariance `F F^T` (posterior only), else None.
+        joint: latent, pose and misfit together, where they were found so.
     """
 
     latent: FloatArray
@@ -31,3 +33,4 @@ class Fit:
     objective: FloatArray | None = None
     condition: float = float("nan")
     covariance_factor: FloatArray | None = None
+    joint: JointFit | None = None

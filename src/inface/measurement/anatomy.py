@@ -8,13 +8,14 @@ from functools import cached_property, lru_cache
 import numpy as np
 from scipy.spatial import cKDTree
 
-from inface._validate import FloatArray, IntArray
+from inface._validate import BoolArray, FloatArray, IntArray
 from inface.geometry.adjacency import border_edges, components, edges
 from inface.geometry.deform import SmoothFill
 from inface.template import Template
 from inface.units import mm_per_unit
 
 PATCH = 10.0  # mm about a landmark that must be seen for a measure from it
+GAP = 5.0  # mm from a seen vertex within which the surface counts as seen
 
 # our landmark -> the iBUG point that stands for it where only those are there
 IBUG = {
@@ -147,7 +148,15 @@ class Anatomy:
         if ids is None:
             return np.zeros(0, np.int64)
         near = self._tree.query_ball_point(self.vertices[ids], PATCH)
-        return np.unique(np.concatenate([np.asarray(n, np.int64) for n in near]))
+        return np.intersect1d(np.concatenate([np.asarray(n, np.int64) for n in near]), self.skin)
+
+    def about(self, seen: BoolArray) -> BoolArray:
+        """`(V,)` True within `GAP` mm of a vertex that was seen: folds, lashes and nostrils hide vertices among seen
+        ones, and the skin there is known all the same."""
+        if not seen.any():
+            return seen
+        distance = cKDTree(self.vertices[seen]).query(self.vertices, distance_upper_bound=GAP)[0]
+        return np.asarray(np.isfinite(distance))
 
     @cached_property
     def skin(self) -> IntArray:

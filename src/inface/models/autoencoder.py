@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,10 +15,14 @@ from inface.codecs.model_formats import ModelData, NetworkData
 from inface.compat import PathOrArrays
 from inface.errors import FormatError
 from inface.fitting import Fit, NetworkFitter
+from inface.mesh import Mesh
 from inface.models.base import MorphableModel
+from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import LazyNetworks, Network
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.pca import Posterior, posterior_of
+from inface.models.reconstruction import Options
 from inface.models.saving import extras_of
 
 BLOCKS = ("identity", "expression", "age")
@@ -111,9 +115,35 @@ class AEMorphableModel(MorphableModel, metaclass=PathOrArrays):
         return NetworkFitter(net.weights, net.biases, net.slope, self.mean_vertices, latent.mean, latent.std)
 
     def fit_known(self, vertices: FloatArray, known: BoolArray, noise: float) -> Fit:
-        filled = np.where(known[:, None], vertices, self.mean_vertices)
-        fit = self.fitter.fit(vertices, known, noise, starts=[self.encode_checked(filled)])
+        fit = self.fitter.fit(vertices, known, noise, starts=self.starts(vertices, known))
         return replace(fit, latent=fit.latent.astype(self.dtype, copy=False))
+
+    def starts(self, vertices: FloatArray, known: BoolArray) -> list[FloatArray]:
+        return [self.encode_checked(np.where(known[:, None], vertices, self.mean_vertices))]
+
+    def posterior(
+        self,
+        vertices: Mesh | ArrayLike,
+        known: ArrayLike,
+        noise_std: NoiseLevel = None,
+        *,
+        align: bool | Literal["rigid", "similarity"] = False,
+        check: bool = True,
+    ) -> Posterior:
+        """Laplace's approximation of the distribution of the whole shape given the vertices in `known`.
+
+        It is Gaussian about the most probable shape, with the curvature there; for arguments and errors see
+        `PCAMorphableModel.posterior`, and `ConvergenceError` where no most probable shape was found.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("autoencoder")
+            >>> child = model.sample_meshes(1, seed=1)[0]
+            >>> posterior = model.posterior(child, child.vertices[:, 1] > 0, noise_std=1)
+            >>> posterior.vertex_std.shape == child.vertices.shape
+            True
+        """
+        return posterior_of(self, vertices, known, Options(noise_std=noise_std, align=align, check=check))
 
     def data(self) -> ModelData:
         return ModelData(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,16 +23,23 @@ from inface.compat import ModelNames
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import codes, completion, correspondence
-from inface.models.ages import AgeCalibration
 from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
+from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
-from inface.models.parts import ModelExtras, checked_noise, template_of, vertex_count
+from inface.models.parts import (
+    ModelExtras,
+    checked_calibration,
+    checked_misfit,
+    checked_noise,
+    template_of,
+    vertex_count,
+)
 from inface.models.saving import Saved
 
 
-class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
+class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
     """A shape model: latent codes `(..., K)` on one side, vertices `(..., V, 3)` of one topology on the other.
 
     Attributes:
@@ -42,7 +50,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         colors: `(V, 3)` in [0, 1], or None.
         latent: mean, spread and named blocks of the latent codes.
         dtype: float32 or float64, the weights' type, which codes and vertices come out in.
-        noise_std: mm on each coordinate that the model leaves out, or None when unknown.
+        noise_std: mm on each coordinate that the model's modes leave out of what it was made of, or None.
+        misfit: how far shapes that it never saw lie from it (`models.misfit.Misfit`), or None when unknown.
         expressions: name -> code `(w,)` of the expression block.
         age_calibration: the way between age block and months, or None ("age code" only).
         card: what the model is: data, command, licence.
@@ -73,9 +82,10 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         self.template = template_of(self.mean_vertices, triangles, extras)
         self.mean_flat: FloatArray = self.mean_vertices.reshape(-1).astype(self.dtype, copy=False)
         self.noise_std = checked_noise(extras.get("noise_std"))
+        self.misfit = checked_misfit(extras.get("misfit"), len(self.mean_vertices))
         self.expressions = self._expressions(extras.get("expressions", {}))
-        self.age_calibration = self._calibration(extras.get("age_calibration"))
-        self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
+        self.age_calibration = checked_calibration(extras.get("age_calibration"), self.latent)
+        self.card = {str(k): str(v) for k, v in extras.get("card", {}).items()}
         if sum(len(k) + len(v) for k, v in self.card.items()) > CARD_LIMIT:
             raise ValueError(f"card: expected at most {CARD_LIMIT} characters")
 
@@ -88,16 +98,6 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
             if code.ndim != 1:
                 raise ValueError(f"expression '{name}': expected one code, got shape {code.shape}")
         return made
-
-    def _calibration(self, calibration: AgeCalibration | None) -> AgeCalibration | None:
-        if calibration is not None:
-            block = self.latent.block("age")
-            if len(calibration.direction) != block.stop - block.start:
-                raise ValueError(
-                    f"age calibration: expected a direction of the age block's width {block.stop - block.start}, "
-                    f"got {len(calibration.direction)}"
-                )
-        return calibration
 
     def __repr__(self) -> str:
         blocks = ", ".join(f"{name} {b.stop - b.start}" for name, b in self.blocks.items())
@@ -137,8 +137,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
 
     @cached_property
     def hash(self) -> str:
-        """Hash of weights, topology and everything that gives codes their meaning (not of the card)."""
-        return contents_hash(inface_h5.contents(self.data()))
+        """Hash of weights, topology and everything that gives codes their meaning (not of card and misfit)."""
+        return contents_hash(inface_h5.contents(replace(self.data(), misfit=None)))
 
     # --- codes and vertices
 
@@ -148,8 +148,8 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         unknown_vertex_mask: ArrayLike | None = None,
         invert_mask: bool = False,
         *,
-        noise_std: float | None = None,
-        align: bool = False,
+        noise_std: NoiseLevel = None,
+        align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
         sigma: float = 0,
         num_components: int | None = None,
@@ -178,16 +178,16 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         if align and not isinstance(vertices, Mesh) and np.ndim(vertices) > 2:
             shapes = np.asarray(vertices)
             codes = [
-                self.encode(shape, unknown_vertex_mask, invert_mask, noise_std=noise_std, align=True, check=check)
+                self.encode(shape, unknown_vertex_mask, invert_mask, noise_std=noise_std, align=align, check=check)
                 for shape in shapes.reshape(-1, *shapes.shape[-2:])
             ]
             return np.array(codes, self.dtype).reshape(*shapes.shape[:-2], len(self.latent))
         came = correspondence.check(
             self.template, vertices, unknown_vertex_mask, invert_mask=invert_mask, align=align, check=check
         )
-        if came.known is None:
+        if came.known is None and came.pose is None:
             return self.encode_checked(came.vertices)
-        return completion.encode_known(self, came.vertices, came.known, noise_std)
+        return completion.encode_known(self, came, noise_std, align).astype(self.dtype, copy=False)
 
     def encode_as_published(
         self,
@@ -280,14 +280,15 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
         t, age = self.template, self.age_calibration
         return {
             "mean_vertices": self.mean_vertices,
-            "triangles": self.triangles,
-            "colors": self.colors,
+            "triangles": t.mesh.triangles,
+            "colors": t.mesh.colors,
             "regions": t.regions,
             "landmarks": t.landmarks,
             "mirror": t.mirror,
             "unit": t.unit,
-            "blocks": self.blocks,
+            "blocks": self.latent.blocks,
             "noise_std": self.noise_std,
+            "misfit": None if self.misfit is None else vars(self.misfit),
             "expressions": self.expressions,
             "age": None if age is None else (age.direction, age.codes, age.months),
             "card": self.card,
@@ -314,9 +315,7 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
             >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
             ('synthetic children', True)
         """
-        mine = self._extras()
-        mine.update(extras)
-        return self._copy(**mine)
+        return self._copy(**{**self._extras(), **extras})
 
     def _extras(self) -> ModelExtras:
         """All extras, with the parts of the template one by one."""
@@ -327,6 +326,7 @@ class MorphableModel(BlockEdits, Completing, Saved, ModelNames):
             "unit": self.template.unit,
             "colors": self.colors,
             "noise_std": self.noise_std,
+            "misfit": self.misfit,
             "expressions": self.expressions,
             "age_calibration": self.age_calibration,
             "card": self.card,

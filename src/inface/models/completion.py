@@ -13,104 +13,25 @@ never looked at. Factors of the masks used last are kept with the model.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from inface._validate import BoolArray, FloatArray, IntArray
-from inface.codecs.mesh_html import turning_html
 from inface.errors import ConvergenceError
 from inface.fitting import Fit, LinearFitter, NetworkFitter
 from inface.geometry.deform import FillKind, SmoothFill
 from inface.mesh import Mesh
 from inface.models import correspondence
+from inface.models.joint import JointFits, NoiseLevel
 from inface.models.latent import LatentSpace
-from inface.models.parts import checked_noise
+from inface.models.misfit import Misfit
+from inface.models.reconstruction import Completion, Options, Reconstruction
 from inface.template import Template
 from inface.transforms import Similarity
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a mesh is completed; see `MorphableModel.reconstruct`."""
-
-    back_match: bool | str = False
-    repeat: int = 1
-    noise_std: float | None = None
-    align: bool = False
-    check: bool = True
-
-    @property
-    def fill(self) -> FillKind | None:
-        """The kind of back matching, or None; `ValueError` for an unknown one."""
-        kind = "harmonic" if self.back_match is True else self.back_match or None
-        if kind not in (None, *get_args(FillKind)):
-            raise ValueError(
-                f"back_match_known_vertices: expected True, {' or '.join(get_args(FillKind))}, got {kind!r}"
-            )
-        return kind  # type: ignore[return-value]
-
-
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """A mesh completed by a model.
-
-    Attributes:
-        mesh: the result, in the frame of the mesh that came, with its colours; unknown vertices are filled in.
-        latent: `(K,)` the model's code, in its dtype.
-        known: `(V,)` the vertices that were used.
-        residual: `(V,)` mm between the model's shape (before back matching) and the mesh; NaN where unknown.
-        vertex_std: `(V, 3)` mm, posterior standard deviation of the model's shape in the model's frame; for PCA models
-            with a noise level and unknown vertices, else None. See `Posterior` for the whole distribution.
-        converged: whether the fit settled; always True for PCA.
-        iterations: steps of an autoencoder's fit; 0 where none was needed.
-        condition: of the PCA fit's scaled normal matrix; beyond about 1e8 the known vertices hardly determine the code,
-            and a noise level is advisable. NaN for other models, 1 when all is known.
-        rank: latent directions the known vertices determine; under K, the code is the smallest that fits. Autoencoders:
-            K.
-        pose: the rigid motion that brought the mesh into the model's frame (`align=True`), or None.
-    """
-
-    mesh: Mesh
-    latent: FloatArray
-    known: BoolArray
-    residual: FloatArray
-    vertex_std: FloatArray | None
-    converged: bool
-    iterations: int
-    condition: float
-    rank: int
-    pose: Similarity | None
-
-    def __repr__(self) -> str:
-        return f"Reconstruction({self.mesh!r}, latent {len(self.latent)}, residual {self.residual_mean:.2g} mm)"
-
-    def _repr_html_(self) -> str:
-        """The result, turning, in a notebook."""
-        return turning_html(self.mesh, repr(self))
-
-    @property
-    def residual_mean(self) -> float:
-        """Mean distance over the known vertices, mm."""
-        return float(np.nanmean(self.residual))
-
-    @property
-    def residual_rms(self) -> float:
-        """Root mean square distance over the known vertices, mm."""
-        return float(np.sqrt(np.nanmean(self.residual**2)))
-
-
-@dataclass(frozen=True, eq=False)
-class Completion:
-    """What came, the fit to it, the model's shape `(V, 3)` in the model's frame, and the result in the mesh's own."""
-
-    came: correspondence.Checked
-    fit: Fit
-    shape: FloatArray
-    vertices: FloatArray
 
 
 class Completing(ABC):
@@ -119,6 +40,7 @@ class Completing(ABC):
     template: Template
     latent: LatentSpace
     noise_std: float | None
+    misfit: Misfit | None
     projects: ClassVar[bool]
     mean_vertices: FloatArray
 
@@ -141,10 +63,40 @@ class Completing(ABC):
     def fit_known(self, vertices: FloatArray, known: BoolArray, noise: float) -> Fit:
         """Codes of checked vertices `(..., V, 3)` from the known ones `(V,)`; `noise` in the model's unit, 0: none."""
 
-    def spread(self, fit: Fit) -> FloatArray | None:
-        """Standard deviation `(V, 3)` of the shape of a fit, in the model's unit; None where it has none."""
-        factor = fit.covariance_factor
-        return None if factor is None else self.fitter.basis.spread(factor).reshape(-1, 3)
+    @abstractmethod
+    def starts(self, vertices: FloatArray, known: BoolArray) -> list[FloatArray]:
+        """Codes from which an iterative fit to the known of checked vertices `(V, 3)` may set out."""
+
+    @cached_property
+    def joint(self) -> JointFits:
+        """Fits in which pose and misfit are unknown too; kept, with what they need of the masks used last."""
+        mm = correspondence.UNITS[self.template.unit]
+        return JointFits(self.fitter, self.mean_vertices, self.misfit, self.noise_std, mm)
+
+    def check(
+        self,
+        shape: Any,
+        mask: ArrayLike | None = None,
+        *,
+        invert_mask: bool = False,
+        align: bool | str = False,
+        check: bool = True,
+    ) -> correspondence.Checked:
+        """`correspondence.check`; with `align`, in the pose that goes best with the model, not with its mean alone."""
+        came = correspondence.check(self.template, shape, mask, invert_mask=invert_mask, align=align, check=check)
+        return came if came.pose is None else posed(self, came, scale=align == "similarity")
+
+    def spread(self, done: Completion, matched: bool) -> FloatArray | None:
+        """Standard deviation `(V, 3)` of a completed mesh in its own frame and the model's unit; None where unknown."""
+        fit, pose = done.fit, done.came.pose
+        if fit.joint is None:
+            factor = fit.covariance_factor
+            return None if factor is None else self.fitter.basis.spread(factor).reshape(-1, 3)
+        turn = None if pose is None else pose.rotation.T / pose.scale
+        std = fit.joint.deviation.std(self.fitter.basis, done.shape, turn)
+        if matched:
+            std[done.came.known] = 0.0
+        return std
 
     @cached_property
     def fill(self) -> SmoothFill:
@@ -161,8 +113,8 @@ class Completing(ABC):
         repeat: int = 1,
         return_latent: bool = False,
         *,
-        noise_std: float | None = None,
-        align: bool = False,
+        noise_std: NoiseLevel = None,
+        align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
     ) -> Any:
         """The mesh as the model sees it, its unknown vertices filled in; with `return_latent` also the code `(K,)`.
@@ -190,8 +142,8 @@ class Completing(ABC):
         back_match_known_vertices: bool | FillKind = False,
         repeat: int = 1,
         *,
-        noise_std: float | None = None,
-        align: bool = False,
+        noise_std: NoiseLevel = None,
+        align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
     ) -> Reconstruction:
         """The mesh as the model sees it, its unknown vertices filled in, with all that is known of the fit.
@@ -225,7 +177,7 @@ class Completing(ABC):
         known = came.known if came.known is not None else np.ones(len(done.shape), bool)
         residual = np.full(len(known), np.nan)
         residual[known] = np.linalg.norm(came.vertices[known] - done.shape[known], axis=1) * mm
-        spread = self.spread(fit)
+        spread = self.spread(done, options.fill is not None)
         return Reconstruction(
             mesh=came.mesh_of(done.vertices, self.triangles),
             latent=fit.latent,
@@ -250,23 +202,68 @@ def complete(model: Completing, mesh: Any, mask: ArrayLike | None, invert_mask: 
     )
     if came.vertices.ndim != 2:
         raise ValueError(f"mesh: expected one mesh (V, 3), got {came.vertices.shape}; reconstruct one by one")
-    noise = noise_in_unit(model, options.noise_std)
-    if came.known is None:
-        fit = _whole(model, came.vertices, options)
-    else:
-        fit = model.fit_known(came.vertices, came.known, noise)
-    shape = model.decode(fit.latent)
-    return Completion(came, fit, shape, _matched(model, mesh, came, shape, kind))
+    came, fit = fitted(model, came, options)
+    shape = whole = model.decode(fit.latent)
+    if fit.joint is not None and len(fit.joint.field):
+        whole = shape + fit.joint.deviation.columns @ fit.joint.field
+    return Completion(came, fit, shape, _matched(model, mesh, came, whole, kind))
 
 
-def encode_known(model: Completing, vertices: FloatArray, known: BoolArray, noise_std: float | None) -> FloatArray:
-    """Codes `(..., K)` of vertices `(..., V, 3)` in the model's frame, fitted to the mask of known vertices `(V,)`.
+def fitted(model: Completing, came: correspondence.Checked, options: Options) -> tuple[correspondence.Checked, Fit]:
+    """The code of one checked shape `(V, 3)`, and the shape in the pose that was found with it."""
+    noise, scale = model.joint.noise(options.noise_std), options.align == "similarity"
+    known, moves = came.known, came.pose is not None
+    if moves and (known is None or noise == 0):
+        came = posed(model, came, scale=scale)
+    if known is None:
+        return came, _whole(model, came.vertices, options)
+    if noise == 0 or (model.projects and noise is not None and not moves):
+        return came, model.fit_known(came.vertices, known, noise)
+    own, start = came.own_vertices, came.pose or Similarity()
+    joint = model.joint.fit(
+        own, known, start, noise, moves=moves, scale=scale, starts=lambda moved: model.starts(moved, known)
+    )
+    found = joint.minimum
+    fit = Fit(
+        found.latent.astype(model.latent.mean.dtype, copy=False),
+        len(found.latent),
+        np.array(found.converged),
+        np.array(found.iterations),
+        condition=joint.condition,
+        joint=joint,
+    )
+    return (came.posed(joint.pose) if moves else came), fit
+
+
+def posed(model: Completing, came: correspondence.Checked, *, scale: bool = False) -> correspondence.Checked:
+    """The shape in the pose that goes best with the model, its prior and its misfit."""
+    assert came.pose is not None
+    known = came.known if came.known is not None else np.ones(len(came.vertices), bool)
+    pose = model.joint.pose(
+        came.own_vertices, known, came.pose, scale=scale, starts=lambda moved: model.starts(moved, known)
+    )
+    return came.posed(pose)
+
+
+def encode_known(
+    model: Completing, came: correspondence.Checked, noise_std: NoiseLevel, align: bool | str = False
+) -> FloatArray:
+    """Codes `(..., K)` of checked vertices `(..., V, 3)`, fitted to the known ones.
 
     Raises `ConvergenceError` where an autoencoder's fit did not settle.
     """
-    fit = model.fit_known(vertices, known, noise_in_unit(model, noise_std))
-    require_convergence(fit.converged, fit.iterations)
-    return fit.latent
+    noise, shapes = model.joint.noise(noise_std), came.vertices
+    at_once = noise == 0 or (noise is not None and model.projects)
+    if came.pose is None and at_once and came.known is not None:
+        fit = model.fit_known(shapes, came.known, noise)
+        require_convergence(fit.converged, fit.iterations)
+        return fit.latent
+    codes = []
+    for one in shapes.reshape(-1, *shapes.shape[-2:]):
+        _, fit = fitted(model, replace(came, vertices=one), Options(noise_std=noise_std, align=align))
+        require_convergence(fit.converged, fit.iterations)
+        codes.append(fit.latent)
+    return np.array(codes).reshape(*shapes.shape[:-2], -1)
 
 
 def require_convergence(converged: BoolArray | bool, iterations: np.ndarray | int) -> None:
@@ -277,12 +274,6 @@ def require_convergence(converged: BoolArray | bool, iterations: np.ndarray | in
             f"the autoencoder's fit to the known vertices did not settle for {failed} of {np.size(converged)} meshes "
             f"in {np.max(iterations)} steps; give a noise level, or use reconstruct, which returns the best so far"
         )
-
-
-def noise_in_unit(model: Completing, noise_std: float | None) -> float:
-    """The noise level in the model's unit; 0 when there is none."""
-    noise = checked_noise(model.noise_std if noise_std is None else noise_std)
-    return 0.0 if noise is None else noise / correspondence.UNITS[model.template.unit]
 
 
 def _whole(model: Completing, vertices: FloatArray, options: Options) -> Fit:

@@ -1,6 +1,6 @@
 """Does a mesh correspond to the model, is it finite, in the model's unit and frame?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ SIZES = (0.6, 1.6)  # size of a mesh in sizes of the model's mean
 UNITS = {"mm": 1.0, "cm": 10.0, "m": 1000.0}  # in mm
 _NAMES = {"mm": "millimetres", "cm": "centimetres", "m": "metres"}
 _SAMPLE = 500  # vertices on which the pose is judged
+FEWEST_POSED = 4  # known vertices that determine a pose
+LINE = 1e-3  # breadth over length below which points count as a line
 _FEWEST = 10  # below this many known vertices, no pose can be judged
 
 
@@ -42,6 +44,15 @@ class Checked:
     def to_own_frame(self, vertices: FloatArray) -> FloatArray:
         """Vertices `(..., V, 3)` of the model's frame brought back into the frame the mesh came in."""
         return vertices if self.pose is None else self.pose.inverse().apply(vertices)
+
+    @property
+    def own_vertices(self) -> FloatArray:
+        """`(..., V, 3)` in the frame they came in."""
+        return self.to_own_frame(self.vertices)
+
+    def posed(self, pose: Similarity) -> "Checked":
+        """The same, brought into the model's frame by another motion."""
+        return replace(self, vertices=pose.apply(self.own_vertices), pose=pose)
 
     def mesh_of(self, vertices: FloatArray, triangles: IntArray) -> Mesh:
         """A mesh of vertices `(V, 3)` in its own frame, with the colours and landmarks of the one that came.
@@ -67,7 +78,7 @@ def check(
     unknown_vertex_mask=None,
     *,
     invert_mask: bool = False,
-    align: bool = False,
+    align: bool | str = False,
     check: bool = True,
 ) -> Checked:
     """Check a `Mesh` or an array `(..., V, 3)` against a template before it is encoded.
@@ -105,11 +116,24 @@ def check(
             raise ValueError(f"align: expected one shape (V, 3), got {vertices.shape}; align a batch one by one")
         if check:
             check_pose(template, seen, target, size_only=True)
-        pose = procrustes(seen, target)
+        _require_pose(seen, target)
+        if align not in (True, "rigid", "similarity"):
+            raise ValueError(f"align: expected True, False, 'rigid' or 'similarity', got {align!r}")
+        pose = procrustes(seen, target, scale=align == "similarity")
         return Checked(pose.apply(vertices.astype(np.float64)), known, pose, mesh)
     if check:
         check_pose(template, seen, target)
     return Checked(vertices, known, None, mesh)
+
+
+def _require_pose(seen: FloatArray, target: FloatArray) -> None:
+    """Raise where the known vertices `(n, 3)` do not determine a pose."""
+    if len(seen) < FEWEST_POSED:
+        raise ValueError(f"align: {len(seen)} known vertices do not determine a pose; at least {FEWEST_POSED} do")
+    for points in (seen, target):
+        spread = np.linalg.svd(np.asarray(points, np.float64) - points.mean(0), compute_uv=False)
+        if not spread[1] > LINE * spread[0]:
+            raise ValueError("align: the known vertices lie on a line, which determines no pose; more must be known")
 
 
 def vertex_mask(name: str, mask: ArrayLike | str | Path, count: int, *, invert: bool = False) -> BoolArray:

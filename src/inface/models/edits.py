@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +17,14 @@ from inface.models import codes, correspondence
 from inface.models.ages import AgeCalibration
 from inface.models.latent import LatentSpace
 from inface.template import Template
+
+IMPLAUSIBLE = (
+    6.0  # standard deviations of a typical distance (0.7 each, whatever the number of entries) to be warned of
+)
+
+
+class PlausibilityWarning(UserWarning):
+    """A mesh lies far from what the model was made of; its edit is hardly supported."""
 
 
 class BlockEdits(ABC):
@@ -37,6 +47,17 @@ class BlockEdits(ABC):
 
     @abstractmethod
     def decode(self, latent: ArrayLike) -> FloatArray: ...
+
+    @abstractmethod
+    def check(
+        self,
+        shape: Any,
+        mask: ArrayLike | None = None,
+        *,
+        invert_mask: bool = False,
+        align: bool | str = False,
+        check: bool = True,
+    ) -> correspondence.Checked: ...
 
     @abstractmethod
     def encode_checked(self, vertices: FloatArray, skip: frozenset[str] = frozenset()) -> FloatArray: ...
@@ -68,7 +89,7 @@ class BlockEdits(ABC):
         wanted = self.expression_code(code)
         if strength != 1:
             wanted = codes.strengthened(wanted, self.neutral_code(), strength)
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         return self._with_block(arrival, "expression", wanted, keep_detail)
 
     def transfer_expression(
@@ -87,10 +108,10 @@ class BlockEdits(ABC):
             True
         """
         block = self.latent.block("expression")
-        giver = correspondence.check(self.template, source, align=align, check=check)
+        giver = self.check(source, align=align, check=check)
         others = frozenset(self.latent.blocks) - {"expression"}
         code = self.encode_checked(giver.vertices, skip=others)[block]
-        arrival = correspondence.check(self.template, target, align=align, check=check)
+        arrival = self.check(target, align=align, check=check)
         return self._with_block(arrival, "expression", code, keep_detail)
 
     def neutralize(self, mesh: Mesh, *, keep_detail: bool = False, align: bool = False, check: bool = True) -> Mesh:
@@ -147,7 +168,7 @@ class BlockEdits(ABC):
             came = "a number" if np.ndim(value) == 0 else f"shape {np.shape(value)}"
             raise ValueError(f"age code: expected {wanted}, got {came}")
         code = codes.block_code("age code", np.reshape(value, -1), block, len(self.latent))
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         return self._with_block(arrival, "age", code, keep_detail)
 
     def age(self, mesh: Mesh, *, align: bool = False, check: bool = True) -> float:
@@ -163,7 +184,7 @@ class BlockEdits(ABC):
             True
         """
         calibration, block = self._calibrated()
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         latent = self.encode_checked(arrival.vertices, skip=frozenset(self.latent.blocks) - {"age"})
         return calibration.to_months(float(calibration.code(latent[block])))
 
@@ -195,8 +216,9 @@ class BlockEdits(ABC):
         calibration, block = self._calibrated()
         target = calibration.to_code(months)
         present = None if current_months is None else calibration.to_code(current_months)
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         own = self.encode_checked(arrival.vertices)
+        self._warn_implausible(own)
 
         def at(code: float) -> FloatArray:
             moved = calibration.moved(own[block], code - float(calibration.code(own[block])))
@@ -222,7 +244,7 @@ class BlockEdits(ABC):
             >>> list(model.plausibility(child))  # standard deviations: of each block, and of all
             ['identity', 'expression', 'age', 'overall']
         """
-        arrival = correspondence.check(self.template, mesh, align=align, check=check)
+        arrival = self.check(mesh, align=align, check=check)
         z = self.latent.standardise(self.encode_checked(arrival.vertices).astype(np.float64))
         out = {name: float(np.linalg.norm(z[block])) for name, block in self.latent.blocks.items()}
         return out | {"overall": float(np.linalg.norm(z))}
@@ -236,9 +258,25 @@ class BlockEdits(ABC):
             )
         return self.age_calibration, block
 
+    def _warn_implausible(self, own: FloatArray, skipped: Collection[str] = ()) -> None:
+        """Warn where a mesh's code is far from what the model was made of; blocks in `skipped` were not encoded."""
+        z = self.latent.standardise(np.asarray(own, np.float64))
+        for name in skipped:
+            z[self.latent.blocks[name]] = 0
+        count = int(np.count_nonzero(z))
+        far = float(np.linalg.norm(z))
+        if far > np.sqrt(count) + IMPLAUSIBLE:
+            warnings.warn(
+                f"the mesh's code lies {far:.0f} standard deviations from the model's mean, where {np.sqrt(count):.0f} "
+                "are usual: what the model says of it is hardly supported; check correspondence, unit and pose",
+                PlausibilityWarning,
+                stacklevel=4,
+            )
+
     def _with_block(self, arrival: correspondence.Checked, name: str, code: FloatArray, keep_detail: bool) -> Mesh:
         """The shape decoded with `code` in one block; the block's own encoder runs only where detail is kept."""
         own = self.encode_checked(arrival.vertices, skip=frozenset() if keep_detail else frozenset({name}))
+        self._warn_implausible(own, () if keep_detail else (name,))
         edited = codes.put(own, self.latent.blocks[name], code)
         return self.mesh_of(arrival, edited, own if keep_detail else None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Unpack
+from typing import Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,16 +14,18 @@ from inface.codecs.model_formats import ModelData
 from inface.compat import PathOrArrays
 from inface.compat.models import regularised_code
 from inface.fitting import Fit, LinearFitter
+from inface.fitting.field import smoothing
 from inface.mesh import Mesh
 from inface.models import completion, correspondence
 from inface.models.base import MorphableModel
+from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import centred_product, stored_floats
+from inface.models.orthonormal import checked_variances, require_orthonormal
 from inface.models.parts import ModelExtras, vertex_count
+from inface.models.reconstruction import Options
 from inface.models.saving import extras_of
-
-ROUND_OFF = 1e-6  # negative eigenvalues up to this part of the largest are zero
-ORTHONORMAL = 1e-3  # accepted relative error of components @ components.T @ z against z
+from inface.transforms import Similarity
 
 
 class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
@@ -69,14 +71,14 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         **extras: Unpack[ModelExtras],
     ) -> None:
         self.components = stored_floats("components", components)
-        spread = _variances(eigenvalues)
+        spread = checked_variances(eigenvalues)
         count = vertex_count(mean_vertices)
         if self.components.shape != (len(spread), 3 * count) or not len(spread):
             raise ValueError(
                 f"components: expected shape ({len(spread)} eigenvalues, 3 * {count} vertices), "
                 f"got {self.components.shape}"
             )
-        _check_orthonormal(self.components)
+        require_orthonormal(self.components)
         self.eigenvalues = spread
         std = np.sqrt(spread)
         mean = np.zeros_like(spread)
@@ -143,13 +145,16 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         fit = self.fitter.fit(vertices, known, noise)
         return replace(fit, latent=fit.latent.astype(self.dtype, copy=False))
 
+    def starts(self, vertices: FloatArray, known: BoolArray) -> list[FloatArray]:
+        return []
+
     def posterior(
         self,
         vertices: Mesh | ArrayLike,
         known: ArrayLike,
-        noise_std: float | None = None,
+        noise_std: NoiseLevel = None,
         *,
-        align: bool = False,
+        align: bool | Literal["rigid", "similarity"] = False,
         check: bool = True,
     ) -> Posterior:
         """The distribution of the whole shape given the vertices in `known`; see `Posterior`.
@@ -157,11 +162,14 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         Args:
             vertices: one mesh or `(V, 3)`; what stands in unknown vertices is not looked at.
             known: booleans, 0/1 integers of length V, or vertex indices.
-            noise_std: mm on each coordinate of what the model leaves out; None: the file's. 0.5 to 2 is usual.
-            align, check: see `models.correspondence.check`; the posterior is in the model's frame.
+            noise_std: "auto": the misfit that was learnt with the model, or is estimated from the known vertices where
+                none was; a number: independent noise of so many mm on each coordinate; None: the learnt misfit, or the
+                file's noise level.
+            align, check: see `models.correspondence.check`; the posterior is in the model's frame, and with `align` it
+                holds the uncertainty of the pose.
 
         Raises:
-            ValueError: no noise level is given, or it is zero.
+            ValueError: there is no noise level and no misfit, or it is zero; a model without spread.
 
         >>> import inface
         >>> model = inface.load_default_model("pca")
@@ -170,20 +178,7 @@ class PCAMorphableModel(MorphableModel, metaclass=PathOrArrays):
         >>> len(posterior.sample_meshes(3, seed=0))
         3
         """
-        mask = correspondence.vertex_mask("known", known, len(self.mean_vertices))
-        if not mask.any():
-            raise ValueError("known: no vertex is known; at least one must be")
-        came = correspondence.check(self.template, vertices, ~mask, align=align, check=check)
-        if came.vertices.ndim != 2:
-            raise ValueError(f"vertices: expected one shape (V, 3), got {came.vertices.shape}")
-        noise = completion.noise_in_unit(self, noise_std)
-        if noise == 0:
-            raise ValueError(
-                "noise_std: a posterior needs a noise level above zero and the model carries none; pass noise_std=... "
-                "in millimetres (0.5 to 2 is usual)"
-            )
-        fit = self.fitter.fit(came.vertices, mask, noise)
-        return Posterior.given(self, fit, mask, noise * correspondence.UNITS[self.template.unit])
+        return posterior_of(self, vertices, known, Options(noise_std=noise_std, align=align, check=check))
 
     def truncated(self, count: int) -> PCAMorphableModel:
         """The model of the first `count` modes; what the others did is added to `noise_std`, where that is known.
@@ -256,70 +251,89 @@ class Posterior(PCAMorphableModel):
 
     Attributes:
         known: `(V,)` the vertices it was conditioned on.
-        prior_latent: `(k,)` the posterior mean in the prior model's code.
-        prior_covariance: `(k, k)` the posterior covariance of that code.
-        vertex_std: `(V, 3)` mm, standard deviation of the model's shape at each coordinate.
-        predictive_std: `(V, 3)` mm, the same with the noise: the band in which a measured vertex is expected.
+        prior_latent: `(K,)` the posterior mean in the prior model's code (of an autoencoder: its mode).
+        prior_covariance: `(K, K)` the posterior covariance of that code (of an autoencoder: Laplace's).
+        fine_std: `(V,)` mm, the fine part of the misfit that is in no mode; zero where white noise was given.
+        pose: what brought the mesh into the model's frame, or None.
     """
 
     noise_std: float
     known: BoolArray
     prior_latent: FloatArray
     prior_covariance: FloatArray
-
-    @classmethod
-    def given(cls, prior: PCAMorphableModel, fit: Fit, known: BoolArray, noise_std: float) -> Posterior:
-        """From a fit of `prior` to the vertices in `known (V,)`; `noise_std` in mm."""
-        factor = fit.covariance_factor
-        assert factor is not None
-        everything = np.ones(len(known), bool)
-        variances, turn = np.linalg.eigh(factor.T @ prior.fitter.basis.gram(everything) @ factor)
-        variances, turn = variances[::-1], turn[:, ::-1]
-        keep = variances > 1e-12 * variances[0]
-        variances, turn = variances[keep], turn[:, keep]
-        mixing = (factor @ turn / np.sqrt(variances)).T
-        made = cls(
-            components=mixing.astype(prior.dtype) @ prior.components,
-            eigenvalues=variances,
-            mean_vertices=prior.decode(fit.latent),
-            triangles=prior.triangles,
-            template=prior.template,
-            noise_std=noise_std,
-        )
-        made.known, made.prior_latent, made.prior_covariance = known, fit.latent, factor @ factor.T
-        return made
+    fine_std: FloatArray
+    pose: Similarity | None
 
     @cached_property
     def vertex_std(self) -> FloatArray:
-        """`(V, 3)` mm."""
+        """`(V, 3)` mm, standard deviation of the shape at each coordinate, misfit and pose included."""
         scaled = np.asarray(self.components, np.float64) ** 2
-        return np.sqrt(self.eigenvalues @ scaled).reshape(-1, 3) * correspondence.UNITS[self.template.unit]
+        modes = np.sqrt(self.eigenvalues @ scaled).reshape(-1, 3) * correspondence.UNITS[self.template.unit]
+        return np.hypot(modes, self.fine_std[:, None])
 
     @property
     def predictive_std(self) -> FloatArray:
-        """`(V, 3)` mm."""
-        return np.hypot(self.vertex_std, self.noise_std)
+        """`(V, 3)` mm, the same with the noise that was given: the band in which a measured vertex is expected."""
+        return self.vertex_std if self.fine_std.any() else np.hypot(self.vertex_std, self.noise_std)
+
+    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
+        """`n` shapes that agree with what is known, the fine part of the misfit drawn too, as smooth noise."""
+        meshes = super().sample_meshes(n, deviation_factor, seed)
+        if not self.fine_std.any():
+            return meshes
+        rng = np.random.default_rng([7, 0 if seed is None else seed]) if seed is not None else np.random.default_rng()
+        smooth = smoothing(len(self.mean_vertices), self.triangles)
+        size = deviation_factor * self.fine_std[:, None] / correspondence.UNITS[self.template.unit]
+        return [
+            mesh.with_vertices(mesh.vertices + size * smooth(rng.standard_normal(size=(len(size), 3))))
+            for mesh in meshes
+        ]
 
 
-def _variances(eigenvalues: ArrayLike) -> FloatArray:
-    """Checked `(k,)` eigenvalues; negative round-off becomes zero."""
-    values = stored_floats("eigenvalues", eigenvalues)
-    if values.ndim != 1:
-        raise ValueError(f"eigenvalues: expected shape (k,), got {values.shape}")
-    if values.size and values.min() < -ROUND_OFF * values.max():
+def posterior_of(model: MorphableModel, vertices: Mesh | ArrayLike, known: ArrayLike, options: Options) -> Posterior:
+    """The posterior of any model's whole shape; see `PCAMorphableModel.posterior`."""
+    mask = correspondence.vertex_mask("known", known, len(model.mean_vertices))
+    if not mask.any():
+        raise ValueError("known: no vertex is known; at least one must be")
+    if not np.any(np.asarray(model.latent.std) > 0):
+        raise ValueError("posterior: the model's latents have no spread, so there is nothing to be uncertain about")
+    came = correspondence.check(model.template, vertices, ~mask, align=options.align, check=options.check)
+    if came.vertices.ndim != 2:
+        raise ValueError(f"vertices: expected one shape (V, 3), got {came.vertices.shape}")
+    noise, mm = model.joint.noise(options.noise_std), correspondence.UNITS[model.template.unit]
+    if noise == 0:
         raise ValueError(
-            f"eigenvalues: expected variances of zero or more, got {values.min():.4g} (largest {values.max():.4g})"
+            "noise_std: a posterior needs a noise level above zero and the model carries none; pass noise_std='auto', "
+            "or millimetres (0.5 to 2 is usual)"
         )
-    return np.maximum(values, 0)
-
-
-def _check_orthonormal(components: FloatArray) -> None:
-    """Refuse components whose rows are not orthonormal, by four fixed random probes: `C (C^T z) = z`."""
-    probes = np.random.default_rng(0).standard_normal((4, len(components))).astype(components.dtype)
-    back = (probes @ components) @ components.T
-    error = float(np.abs(back - probes).max() / np.abs(probes).max())
-    if not error <= ORTHONORMAL:
-        raise ValueError(
-            f"components: expected orthonormal rows, got rows off by {error:.2g}; "
-            "scale each row to length 1 and put its variance into the eigenvalues"
-        )
+    moves = came.pose is not None
+    joint = model.joint.fit(
+        came.own_vertices,
+        mask,
+        came.pose or Similarity(),
+        noise,
+        moves=moves,
+        scale=options.align == "similarity",
+        starts=lambda moved: model.starts(moved, mask),
+    )
+    completion.require_convergence(joint.minimum.converged, joint.minimum.iterations)
+    deviation, latent = joint.deviation, joint.minimum.latent
+    mean = np.asarray(model.decode(latent), np.float64) + deviation.columns @ joint.field
+    factor = deviation.factor(model.fitter.basis, mean)
+    variances, turn = np.linalg.eigh((factor.T @ factor).astype(np.float64))
+    variances, turn = variances[::-1], turn[:, ::-1]
+    keep = variances > (1e-5 if factor.dtype == np.float32 else 1e-12) * variances[0]
+    variances, turn = variances[keep], turn[:, keep]
+    made = Posterior(
+        components=((turn / np.sqrt(variances)).astype(factor.dtype).T @ factor.T),
+        eigenvalues=variances,
+        mean_vertices=mean.astype(model.mean_vertices.dtype),
+        triangles=model.triangles,
+        template=model.template,
+        noise_std=0.0 if noise is None else noise * mm,
+    )
+    spread = np.asarray(model.fitter.latent_std)[:, None] * deviation.latent
+    made.known, made.prior_latent, made.prior_covariance = mask, latent, spread @ spread.T
+    made.fine_std = np.broadcast_to(deviation.fine * mm, len(mask))
+    made.pose = joint.pose if moves else None
+    return made

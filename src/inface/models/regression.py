@@ -20,7 +20,6 @@ from inface.codecs.regression_json import (
 )
 from inface.compat import RegressorNames
 from inface.mesh import Mesh
-from inface.models import correspondence
 from inface.models.label_maps import to_label, to_score
 from inface.models.latent import LatentSpace
 
@@ -185,7 +184,7 @@ class AttributeRegressor:
         The keywords are those of every edit, see `models.edits.BlockEdits`: the result stands in the mesh's own frame
         with its colours and landmarks.
         """
-        arrival = correspondence.check(model.template, mesh, align=align, check=check)
+        arrival = model.check(mesh, align=align, check=check)
         own = model.encode_checked(arrival.vertices)
         corrected = self.correct(model, own, targets, fixed)
         before, after = (

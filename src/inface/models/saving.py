@@ -10,6 +10,7 @@ from inface.codecs.model_formats import ModelData, ModelFile, inface_h5, read_mo
 from inface.codecs.model_formats.plain_npz import write_plain
 from inface.errors import FormatError
 from inface.models.ages import AgeCalibration
+from inface.models.misfit import Misfit
 from inface.models.parts import ModelExtras
 from inface.template import Template
 
@@ -97,5 +98,6 @@ def extras_of(data: ModelData) -> ModelExtras:
     """What a file says beside the weights."""
     names = ("landmarks", "regions", "mirror", "unit", "colors", "noise_std", "expressions", "card")
     extras: dict[str, Any] = {name: getattr(data, name) for name in names}
+    extras["misfit"] = None if data.misfit is None else Misfit(**data.misfit)
     extras["age_calibration"] = None if data.age is None else AgeCalibration(*data.age)
     return extras  # type: ignore[return-value]

@@ -16,6 +16,7 @@ from inface.codecs.model_formats import SkipData, SpanData
 from inface.models.ages import AgeCalibration
 from inface.models.autoencoder import AEMorphableModel
 from inface.models.latent import LatentSpace
+from inface.models.misfit import Misfit
 from inface.models.network import Network
 from inface.models.parts import ModelExtras
 
@@ -72,6 +73,7 @@ class SpanModel:
             self.latent_mean,
             self.latent_std,
             noise_std=extras.get("noise_std"),
+            misfit=None if (misfit := extras.get("misfit")) is None else vars(misfit),
             expressions={name: np.asarray(code) for name, code in extras.get("expressions", {}).items()},
             age=None if age is None else (age.direction, age.codes, age.months),
             card=extras.get("card", {}),
@@ -158,6 +160,8 @@ def _beside(a: FloatArray, b: FloatArray) -> FloatArray:
 def span_of(data: SpanData) -> SpanModel:
     """The autoencoder of a compact file."""
     extras: ModelExtras = {"noise_std": data.noise_std, "expressions": data.expressions, "card": data.card}
+    if data.misfit is not None:
+        extras["misfit"] = Misfit(**data.misfit)
     if data.age is not None:
         extras["age_calibration"] = AgeCalibration(*data.age)
     encoders = {name: SkipNetwork(**vars(net)) for name, net in data.encoders.items()}

@@ -16,6 +16,7 @@ from inface.models.span import SpanModel, span_of
 
 __all__ = ["compact_names", "load_model", "read_compact", "write_compact"]
 
+SPAN_OWN = ("noise_std", "misfit", "card", "expressions", "age_calibration")  # not those of the basis
 KINDS = (PCAMorphableModel, AEMorphableModel)  # imported here, so that a file of each is known
 
 
@@ -63,6 +64,5 @@ def read_compact(path: str | Path, name: str) -> MorphableModel:
     if span is None:
         return PCAMorphableModel.from_data(data)
     assert data.components is not None
-    extras = {key: value for key, value in extras_of(data).items() if key not in ("noise_std", "card", "expressions")}
-    del extras["age_calibration"]
+    extras = {key: value for key, value in extras_of(data).items() if key not in SPAN_OWN}
     return span_of(span).folded(data.components, data.mean_vertices, data.triangles, **extras)

@@ -2,6 +2,7 @@
 
 from inface.population.folder import load_population
 from inface.population.inspection import Findings, PopulationWarning, inspect, limits
+from inface.population.pack import pack_population
 from inface.population.population import Population
 from inface.population.stack import MEMORY_LIMIT, empty_stack, flat_rows
 from inface.population.subjects import mirrored, split_by_subject, training_part
@@ -17,6 +18,7 @@ __all__ = [
     "limits",
     "load_population",
     "mirrored",
+    "pack_population",
     "split_by_subject",
     "training_part",
 ]

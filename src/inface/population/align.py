@@ -1,5 +1,8 @@
 """Rigid alignment of a stack of shapes, a few at a time."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
 from inface._validate import FloatArray
@@ -7,41 +10,66 @@ from inface.geometry.rotations import nearest_rotations
 from inface.transforms import procrustes
 
 TOGETHER = 16  # shapes aligned at once
+ROUNDS, TOLERANCE = 10, 1e-3  # it stops when the mean moves by less, mm
 
 
-def align_in_place(shapes: FloatArray, start: FloatArray, *, rounds: int = 10, tolerance: float = 1e-3) -> None:
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sum `(V, 3)` of aligned shapes over the known vertices, and how many shapes know each `(V, 1)`."""
+
+    total: FloatArray
+    known: FloatArray
+
+    @classmethod
+    def of(cls, blocks: Iterable[FloatArray]) -> "Sums":
+        """Of blocks of shapes `(n, V, 3)`."""
+        total: FloatArray = np.zeros(())
+        known: FloatArray = np.zeros(())
+        for block in blocks:
+            finite = np.isfinite(block).all(2, keepdims=True)
+            total = total + np.where(finite, block, 0).sum(0)
+            known = known + finite.sum(0)
+        return cls(total, known)
+
+
+def align_in_place(
+    shapes: FloatArray, start: FloatArray, *, rounds: int = ROUNDS, tolerance: float = TOLERANCE
+) -> None:
     """Rigid generalised Procrustes of shapes `(N, V, 3)`, a few at a time, so that a stack on disk may be larger than
     memory; size is kept, the pose is that of `start (V, 3)`, unknown (NaN) vertices are left out.
 
     Stops when the mean moves by less than `tolerance` mm.
     """
     mean: FloatArray = np.asarray(start, np.float64)
-    for _ in range(rounds):
-        total, known = np.zeros_like(mean), np.zeros((len(mean), 1))
+
+    def aligned() -> Iterable[FloatArray]:
         for lo in range(0, len(shapes), TOGETHER):
-            block: FloatArray = np.asarray(shapes[lo : lo + TOGETHER], np.float64)
-            finite = np.isfinite(block).all(2, keepdims=True)
-            if np.all(finite) and np.isfinite(mean).all():
-                block = _posed(block, mean)
-                total += block.sum(0)
-                known += len(block)
-            else:
-                for i, shape in enumerate(block):
-                    seen = np.isfinite(shape).all(1) & np.isfinite(mean).all(1)
-                    block[i] = procrustes(shape[seen], mean[seen]).apply(shape)
-                total += np.where(finite, block, 0).sum(0)
-                known += np.sum(finite, axis=0)
+            block = posed(shapes[lo : lo + TOGETHER], mean)
             shapes[lo : lo + TOGETHER] = block
-        new = np.where(known > 0, total / np.maximum(known, 1), np.nan)
-        seen = np.isfinite(new).all(1) & np.isfinite(mean).all(1)
-        new = procrustes(new[seen], mean[seen]).apply(new)
-        moved, mean = float(np.abs(new[seen] - mean[seen]).max()), new
+            yield block
+
+    for _ in range(rounds):
+        mean, moved = next_mean(Sums.of(aligned()), mean)
         if moved < tolerance:
             return
 
 
-def _posed(shapes: FloatArray, target: FloatArray) -> FloatArray:
-    """`procrustes(shape, target).apply(shape)` of many complete shapes `(n, V, 3)` at once."""
-    center = target.mean(0)
-    around = shapes - shapes.mean(1, keepdims=True)
-    return around @ nearest_rotations((target - center).T @ around).transpose(0, 2, 1) + center
+def next_mean(sums: Sums, mean: FloatArray) -> tuple[FloatArray, float]:
+    """The mean of aligned shapes in the pose of the mean before, and the farthest that a coordinate moved, mm."""
+    new = np.where(sums.known > 0, sums.total / np.maximum(sums.known, 1), np.nan)
+    seen = np.isfinite(new).all(1) & np.isfinite(mean).all(1)
+    new = procrustes(new[seen], mean[seen]).apply(new)
+    return new, float(np.abs(new[seen] - mean[seen]).max())
+
+
+def posed(shapes: FloatArray, target: FloatArray) -> FloatArray:
+    """Each of some shapes `(n, V, 3)` turned and shifted onto `target (V, 3)`, by the vertices that both know."""
+    block: FloatArray = np.array(shapes, np.float64)
+    if np.isfinite(block).all() and np.isfinite(target).all():
+        center = target.mean(0)
+        around = block - block.mean(1, keepdims=True)
+        return around @ nearest_rotations((target - center).T @ around).transpose(0, 2, 1) + center
+    for i, shape in enumerate(block):
+        seen = np.isfinite(shape).all(1) & np.isfinite(target).all(1)
+        block[i] = procrustes(shape[seen], target[seen]).apply(shape)
+    return block

@@ -1,7 +1,10 @@
 """A folder of registered meshes as a `Population`: read, checked, aligned."""
 
+import csv
+import io
 import json
 import os
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,18 +16,20 @@ from inface._validate import FloatArray
 from inface.batches import values_in_order
 from inface.codecs import MeshData, read_mesh
 from inface.codecs.shape_store import is_store
+from inface.codecs.text_files import read_json, read_text
 from inface.errors import CorrespondenceError, FormatError
 from inface.geometry.rotations import nearest_rotations
 from inface.mesh import Mesh
 from inface.population.align import align_in_place
-from inface.population.inspection import inspect, warn_of_findings, warn_of_table
-from inface.population.manifest import read_manifest
+from inface.population.inspection import PopulationWarning, inspect, warn_of_findings, warn_of_table
+from inface.population.manifest import Manifest, read_manifest
 from inface.population.packed import open_packed
 from inface.population.population import Population
 from inface.population.stack import MEMORY_LIMIT, empty_stack
 from inface.template import Template, topology_hash
 from inface.units import MM_PER_UNIT, mm_per_unit
 
+REPORT = "report.csv"  # what `register` says of its scans
 HEAD = (40.0, 400.0)  # mm, plausible largest extents of a face or head
 
 
@@ -50,6 +55,8 @@ def load_population(
         workers: threads that read; None: as many as there are processors.
         memory_limit: bytes; a larger stack goes to a temporary file and is streamed from there.
 
+    Of a folder that `inface register` wrote, the scans with the verdict "ok" are read, in the model's frame and in mm.
+
     Raises:
         CorrespondenceError: another number of vertices, other triangles, a mirror image (the file is named).
         FormatError: an unreadable mesh, a format without vertex identity (STL), sizes that are not heads in `unit`,
@@ -59,12 +66,21 @@ def load_population(
     Warns:
         PopulationWarning: duplicates and outliers, by name, none is dropped; meshes that the table does not list; ages
             that look like days.
+
+    Examples:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from inface import Mesh, load_population
+        >>> cloud = 50 * np.random.default_rng(0).standard_normal((30, 3))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for i in range(3):
+        ...         Mesh(cloud + i * cloud[::-1] / 50, [[0, 1, 2]]).export(f"{folder}/child{i}.ply")
+        ...     load_population(folder).shapes.shape
+        (3, 30, 3)
     """
     if is_store(folder):
         return open_packed(folder)
-    manifest = read_manifest(Path(folder))
-    if len(manifest.files) < 2:
-        raise FormatError(f"'{folder}': expected at least 2 meshes, found {len(manifest.files)}")
+    manifest = sources(Path(folder))
     meshes = RegisteredMeshes.of(manifest.files, template, unit)
     shapes = empty_stack((len(meshes.files), len(meshes.template.mesh.vertices), 3), limit=memory_limit)
     colors = np.zeros(shapes.shape[1:])
@@ -102,6 +118,34 @@ def load_population(
     return population
 
 
+def sources(folder: Path) -> Manifest:
+    """Mesh files of a folder and what its table says of them; of one that `register` wrote, the well registered ones.
+
+    Warns:
+        PopulationWarning: scans that were not registered well, by name.
+    """
+    manifest, report = read_manifest(folder), folder / REPORT
+    if report.is_file():
+        rows = list(csv.DictReader(io.StringIO(read_text(report), newline="")))
+        if not rows or not {"verdict", "mesh"} <= set(rows[0]):
+            raise FormatError(
+                f"'{report}': expected the columns 'verdict' and 'mesh', as `inface register` writes them"
+            )
+        good = {row["mesh"] for row in rows if row["verdict"] == "ok"}
+        kept = np.array([path.name in good for path in manifest.files])
+        left_out = [path.name for path, well in zip(manifest.files, kept, strict=True) if not well]
+        if left_out:
+            words = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
+            told = f"{len(left_out)} of {len(kept)} scans were not registered well (see {REPORT}) and are left out: "
+            warnings.warn(told + words, PopulationWarning, stacklevel=3)
+        files = [path for path, well in zip(manifest.files, kept, strict=True) if well]
+        columns = {name: values[kept] for name, values in manifest.columns.items()}
+        manifest = Manifest(files, columns, manifest.unlisted)
+    if len(manifest.files) < 2:
+        raise FormatError(f"'{folder}': expected at least 2 meshes, found {len(manifest.files)}")
+    return manifest
+
+
 @dataclass(frozen=True, eq=False)
 class RegisteredMeshes:
     """Mesh files that must be in correspondence, read one at a time and checked.
@@ -121,28 +165,38 @@ class RegisteredMeshes:
     @classmethod
     def of(cls, files: list[Path], template: Template | None, unit: str) -> "RegisteredMeshes":
         """With a template, or with the first mesh in its place."""
-        factor = mm_per_unit(unit)
+        mm_per_unit(unit)
         if template is not None:
             return cls(files, template, unit, "the template")
-        first = _mesh(files[0])
-        return cls(files, Template(Mesh(first.vertices * factor, first.triangles)), unit, files[0].name)
+        first = _mesh(files[0], unit)
+        return cls(files, Template(Mesh(first.vertices, first.triangles)), unit, files[0].name)
 
     def read(self, i: int) -> tuple[FloatArray, FloatArray | None]:
         """Vertices `(V, 3)` in mm and colours of file `i`; refuses what does not correspond."""
-        data, path = _mesh(self.files[i]), self.files[i]
-        factor = mm_per_unit(self.unit)
+        path = self.files[i]
+        data = _mesh(path, self.unit)
         _check_topology(data, path, self.template, self.against)
         _check_side(data.vertices, self.template.mesh.vertices, path, self.against)
-        return data.vertices * factor, data.colors
+        return data.vertices, data.colors
 
 
-def _mesh(path: Path) -> MeshData:
+def _mesh(path: Path, unit: str) -> MeshData:
+    """A mesh file, its vertices in mm; one that `register` wrote in the model's frame."""
     data = read_mesh(path)
     if not data.correspondence:
         raise FormatError(
             f"'{path.name}': {data.format} keeps no vertex identity, so it cannot be a registered mesh; give PLY or OBJ"
         )
-    return data
+    record = path.with_suffix(".json")
+    if not ((path.parent / REPORT).is_file() and record.is_file()):
+        return replace(data, vertices=data.vertices * mm_per_unit(unit))
+    try:
+        back = np.linalg.inv(np.array(read_json(record)["transform"], np.float64).reshape(4, 4))
+    except (KeyError, TypeError, ValueError, np.linalg.LinAlgError) as error:
+        raise FormatError(
+            f"'{record}': expected the transform of the scan, as `register` writes it ({error!r})"
+        ) from None
+    return replace(data, vertices=data.vertices @ back[:3, :3].T + back[:3, 3])
 
 
 def _check_topology(data: MeshData, path: Path, template: Template, against: str) -> None:

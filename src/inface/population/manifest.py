@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inface._validate import FloatArray, one_form
+from inface.ages import months_of
 from inface.codecs import MESH_SUFFIXES, atomic_write
 from inface.errors import FormatError
 
@@ -40,7 +41,8 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """`manifest.csv` of a folder; without one, all meshes in it, in the order of their names.
 
-    Columns: file, subject, age_months, sex (male/female), expression, neutral (yes/no), weight, split (train/test);
+    Columns: file, subject, age_months (or with its unit: 183d, 26w, 1y), sex (male/female), expression,
+    neutral (yes/no), weight, split (train/test);
     all but `file` may be missing, others are passed over. Cells are separated by commas, semicolons (then numbers may
     have a decimal comma) or tabs; an empty cell, NA and NaN mean unknown; capitals and spaces in the names of columns
     do not matter. The text is UTF-8, or UTF-16 with its mark.
@@ -219,13 +221,21 @@ def _numbers(column: _Cells, empty: float, comma: bool) -> FloatArray:
         try:
             out[i] = float(word.replace(",", ".") if comma else word) if word else empty
         except ValueError:
-            out[i] = np.inf
+            out[i] = _age(word) if column.name == "age_months" else np.inf
         if np.isinf(out[i]):
             raise column.refused(i, f"a number, or nothing; got '{word}'")
     if column.name == "weight" and (out < 0).any():
         i = int(np.argmax(out < 0))
         raise column.refused(i, f"zero or more, got {out[i]:g}")
     return out
+
+
+def _age(word: str) -> float:
+    """Months of an age with its unit, such as `183d`; infinity for anything else."""
+    try:
+        return months_of(word)
+    except ValueError:
+        return np.inf
 
 
 def _named(column: _Cells, known: Mapping[str, Any]) -> NDArray:

@@ -83,21 +83,29 @@ def measure(
         return _nothing(shape, child, label, date, versions)
     found = model_of(shape, model)
     frame = getattr(shape, "model_mesh", None) or shape.mesh
-    prepared = prepare(frame, found, _to_model(shape, landmarks), found.template.unit)
+    size = float(getattr(shape, "size", 1.0))  # of an adult's head, which the model's frame shows smaller
+    if size != 1:
+        frame = frame.with_vertices(frame.vertices * size)
+    prepared = prepare(frame, found, _to_model(shape, landmarks, size), found.template.unit)
     notes, over, under = _cap(shape, cap)
     support = getattr(shape, "support", None)
+    if support is not None:
+        support = prepared.head.anatomy.about(np.asarray(support))
     sight = Sight(support, _doubtful(shape, found))
     plain = measures_of(prepared.head, child, sight, tape_offset)
     measured = _flagged(plain, over, under)
     covariance = getattr(shape, "covariance", None)
     if samples and covariance is not None:
-        offsets = posterior_offsets(found, shape.latent, covariance, samples)
+        if hasattr(shape, "offsets"):  # a fit to photographs knows what its model does not
+            offsets = shape.offsets(samples)
+        else:
+            offsets = size * posterior_offsets(found, shape.latent, covariance, samples)
         wanted = [id for id, m in measured.items() if m.value is not None]
         measured = with_errors(measured, spreads(prepared.head, offsets, wanted), child, over, tape_offset)
     versions |= {"topology": prepared.head.anatomy.template.hash, "model": found.hash}
     return Measurements(
         measured, child, label, shape.verdict, (*map(str, shape.reasons), *notes, *prepared.notes), versions, date,
-        _lines(prepared, shape), prepared.head, support,
+        _lines(prepared, shape, size), prepared.head, support,
     )  # fmt: skip
 
 
@@ -144,25 +152,26 @@ def model_of(shape: Any, model: Any) -> MorphableModel:
     )
 
 
-def _to_model(shape: Any, landmarks: Any) -> Any:
-    """Given points of the scan's frame and unit brought into the model's frame."""
+def _to_model(shape: Any, landmarks: Any, size: float) -> Any:
+    """Given points of the scan's frame and unit brought into the model's frame, in the head's own size."""
     transform = getattr(shape, "transform", None)
     if not isinstance(landmarks, Mapping) or transform is None:
         return landmarks
     back = transform.inverse()
-    return {n: back.apply(np.asarray(p, float)) if np.ndim(p) else p for n, p in landmarks.items()}
+    return {n: size * back.apply(np.asarray(p, float)) if np.ndim(p) else p for n, p in landmarks.items()}
 
 
-def _lines(prepared: Prepared, shape: Any) -> dict[str, FloatArray]:
+def _lines(prepared: Prepared, shape: Any, size: float) -> dict[str, FloatArray]:
     transform = getattr(shape, "transform", None)
     lines = lines_of(prepared.head)
-    return lines if transform is None else {name: transform.apply(line) for name, line in lines.items()}
+    return lines if transform is None else {name: transform.apply(line / size) for name, line in lines.items()}
 
 
 def _cap(shape: Any, given: bool | None) -> tuple[list[str], bool, bool]:
     """Notes on a cap; whether the vault was measured over it, or under it from the model."""
     seen = getattr(shape, "cap", None)
-    cloth = float(getattr(shape, "measures", {}).get("cloth", 0.0))
+    told = getattr(shape, "measures", {})
+    cloth = float(told.get("cloth", 0.0)) if isinstance(told, Mapping) else 0.0
     worn = bool(seen.worn) if seen is not None else False
     if given is False:
         if worn:

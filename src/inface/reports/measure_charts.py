@@ -33,7 +33,7 @@ class _Frame:
         parts = [element("text", title, x=_LEFT, y=_TOP - 5, style="font-size:9.5px;font-weight:600")]
         for tick in self.y_ticks:
             _, y = self.at(self.x0, tick)
-            parts.append(element("path", d=f"M{_LEFT} {y:.1f}h{_WIDTH}", class_="grid"))
+            parts.append(element("path", d=f"M{_LEFT} {y:.1f}h{_WIDTH}", class_="grid", stroke="#ccc"))
             parts.append(_label(_LEFT - 3, y + 2.5, f"{tick:g}", "end"))
         for tick in self.x_ticks:
             x, _ = self.at(tick, self.y0)

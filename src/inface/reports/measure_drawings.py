@@ -80,7 +80,7 @@ def _measured(ends: FloatArray, found: Measurements, id: str, colour: str) -> li
         ]
     share = {"length.go": 0.27, "width.go": 0.72 if x1 < x2 else 0.28}[id]
     x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
-    paper = element("rect", x=f"{x - 17:.1f}", y=f"{y - 6:.1f}", width=34, height=8.5, class_="paper")
+    paper = element("rect", x=f"{x - 17:.1f}", y=f"{y - 6:.1f}", width=34, height=8.5, class_="paper", fill="#fff")
     return [line, paper, _text(x, y, words, "middle", size=7, colour=colour if colour != "#777" else None)]
 
 

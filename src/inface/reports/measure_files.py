@@ -45,7 +45,7 @@ class MeasureFile:
     model: ModelReference
     unit: str | None = None
     cap: bool | None = None
-    samples: int = 40
+    samples: int = 30
     earlier: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
 
     @property
@@ -70,7 +70,7 @@ class MeasureFile:
         path = Path(visit.path)
         model = self.model.load()
         if path.suffix.lower() == ".npz":
-            done = Registration.load(path)  # type: ignore[attr-defined]
+            done = Registration.load(path)
             chosen = model if done.model_hash == model.hash else None
             return measure(done, model=chosen, samples=self.samples, **options)
         mesh = Mesh.load(path)
@@ -79,8 +79,7 @@ class MeasureFile:
         try:
             template_of(None, mesh)
         except CorrespondenceError:
-            told = {} if self.cap is None else {"cap": self.cap}
-            done = register(mesh, model, unit=self.unit, **told)  # type: ignore[arg-type]
+            done = register(mesh, model, unit=self.unit, cap=self.cap)
             return measure(done, model=model, samples=self.samples, **options)
         return measure(mesh, unit=self.unit, **options)
 

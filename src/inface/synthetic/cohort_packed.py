@@ -2,14 +2,13 @@
 
 import shutil
 from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from inface.batches import Counts, open_journal, run_batch, written
+from inface.batches import Counts, Run, open_executor, open_journal, run_batch, written
 from inface.codecs.shape_store import PART_ROWS, part_file, write_part
 from inface.errors import InfaceError
 from inface.population.packed import write_covering
@@ -21,25 +20,26 @@ def pack_cohort(
     plan: CohortPlan,
     out: str | Path,
     *,
-    workers: int = 1,
-    executor: Executor | None = None,
+    run: Run | None = None,
     progress: Callable[[Counts], None] | None = None,
 ) -> Path:
     """Write the cohort of a plan as a packed population, the heads that `cohort` would make; returns the folder.
 
-    A run that was stopped goes on where it was. `workers` and `executor` are those of `inface.batches.run_batch`;
-    the bytes do not depend on them.
+    A run that was stopped goes on where it was; the bytes do not depend on `run`.
 
     Raises:
         InfaceError: a part could not be made (its reason), or another run is at work in the folder.
         FileAccessError: the folder can't be made or written.
 
-    >>> import tempfile
-    >>> from inface.population import load_population
-    >>> with tempfile.TemporaryDirectory() as there:
-    ...     heads = load_population(pack_cohort(CohortPlan(2, 2, seed=1), there + "/heads.shapes"))
-    ...     heads.shapes.shape
-    (4, 12839, 3)
+    Examples:
+        >>> import tempfile
+        >>> from inface.population import load_population
+        >>> from inface.synthetic import CohortPlan
+        >>> from inface.synthetic.cohort_packed import pack_cohort
+        >>> with tempfile.TemporaryDirectory() as there:
+        ...     heads = load_population(pack_cohort(CohortPlan(2, 2, seed=1), there + "/heads.shapes"))
+        ...     heads.shapes.shape
+        (4, 12839, 3)
     """
     folder, factors = Path(out), draw_factors(plan)
     count = len(factors.age)
@@ -53,12 +53,13 @@ def pack_cohort(
     ]
     work = _MakePart(plan, str(folder))
     made: dict[str, Any] = {}
-    with open_journal(
-        folder / "parts", {"cohort": plan_record(plan), "template": head_maker().template.hash}
-    ) as journal:
-        outcomes = run_batch(
-            work, items, executor=executor, workers=workers, chunk=1, journal=journal, progress=progress
-        )
+    run = run or Run()
+    settings = {"cohort": plan_record(plan), "template": head_maker().template.hash}
+    with (
+        open_journal(folder / "parts", settings) as journal,
+        open_executor(run.cluster, workers=run.workers, folder=folder) as executor,
+    ):
+        outcomes = run_batch(work, items, executor=executor, chunk=1, journal=journal, progress=progress)
         for outcome in outcomes:
             if not outcome.ok:
                 raise InfaceError(f"'{out}', {outcome.key}: {outcome.reason}")

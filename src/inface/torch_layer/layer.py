@@ -52,6 +52,8 @@ class InfaceLayer(torch.nn.Module):
     latent_std: "torch.Tensor"
     landmark_corners: "torch.Tensor"
     landmark_weights: "torch.Tensor"
+    landmark_rows: "torch.Tensor"
+    landmark_places: "torch.Tensor"
     age_direction: "torch.Tensor"
     age_codes: "torch.Tensor"
     age_months: "torch.Tensor"
@@ -86,6 +88,10 @@ class InfaceLayer(torch.nn.Module):
         self.unit, self.vertex_count = notes["unit"], int(notes["vertices"])
         for name in ("latent_mean", "latent_std", "landmark_corners", "landmark_weights"):
             self.register_buffer(name, torch.as_tensor(arrays[name]))
+        vertices, places = torch.unique(self.landmark_corners.flatten(), return_inverse=True)
+        rows = (3 * vertices[:, None] + torch.arange(3)).flatten()
+        self.register_buffer("landmark_rows", rows, persistent=False)
+        self.register_buffer("landmark_places", places, persistent=False)
         for name in ("age_direction", "age_codes", "age_months"):
             if name in arrays:
                 self.register_buffer(name, torch.as_tensor(arrays[name]))
@@ -172,8 +178,8 @@ class InfaceLayer(torch.nn.Module):
     def landmarks_of(self, latent: "torch.Tensor | None" = None, **blocks: "torch.Tensor") -> "torch.Tensor":
         """Landmarks `(..., L, 3)` of codes, without decoding the other vertices; arguments as for the layer itself."""
         latent = self.latent_of(latent, **blocks)
-        rows = (3 * self.landmark_corners.flatten()[:, None] + torch.arange(3, device=latent.device)).flatten()
-        corners = self.decoder.some(latent, rows).unflatten(-1, (len(self.landmark_names), 3, 3))
+        shown = self.decoder.some(latent, self.landmark_rows).unflatten(-1, (-1, 3))
+        corners = shown[..., self.landmark_places, :].unflatten(-2, (len(self.landmark_names), 3))
         return (corners * self.landmark_weights[..., None]).sum(-2)
 
     def prior(self, latent: "torch.Tensor") -> "torch.Tensor":

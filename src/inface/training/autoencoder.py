@@ -75,6 +75,23 @@ def fit_autoencoder(
         MissingDependencyError: PyTorch is not installed.
         CorrespondenceError: no subjects, or none with two scans, where blocks are asked for.
         ValueError: too few subjects to hold some out; unusable ages; a checkpoint of another configuration.
+
+    Examples:
+        >>> import warnings
+        >>> import numpy as np
+        >>> from inface.training import Settings
+        >>> from inface import Mesh, Population, Template, fit_autoencoder
+        >>> random = np.random.default_rng(0)
+        >>> child, scan = random.standard_normal((12, 1, 20, 3)), random.standard_normal((12, 3, 20, 3))
+        >>> shapes = (50 * random.standard_normal((20, 3)) + 3 * child + scan).reshape(36, 20, 3)
+        >>> names = np.repeat([f"child {i}" for i in range(12)], 3)
+        >>> population = Population(Template(Mesh(shapes[0], [[0, 1, 2]])), shapes, subject=names)
+        >>> few = Settings(span=10, hidden=(8,), steps=2, batch=4, evaluate_every=1)
+        >>> with warnings.catch_warnings():  # it says that twelve children are few
+        ...     warnings.simplefilter("ignore")
+        ...     trained = fit_autoencoder(population, {"identity": 4, "expression": 3, "age": 1}, settings=few)
+        >>> trained.model.blocks["age"], trained.record["scans"]
+        (slice(7, 8, None), 30)
     """
     require("torch", "training an autoencoder")
     from inface.training.optimise import Run, optimise

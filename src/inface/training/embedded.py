@@ -21,8 +21,10 @@ from inface.models.span import SpanModel
 from inface.models.store import read_compact, write_compact
 from inface.population import Population, training_part
 from inface.synthetic import PRESETS, cohort, expression_weights, shapes_for
+from inface.synthetic.cohort import draw_factors, plan_of
 from inface.training.autoencoder import TrainedAutoencoder, fit_autoencoder
 from inface.training.components import PrincipalComponents
+from inface.training.misfit import add_to_embedded
 from inface.training.pca import fit_pca
 from inface.training.settings import Settings
 
@@ -34,6 +36,16 @@ FILE = "embedded.npz"
 def training_cohort(subjects: int = SUBJECTS, workers: int = 1) -> Population:
     """The cohort the embedded models come from; `split` "test" marks the children kept for evaluation."""
     return cohort(subjects, SCANS, seed=SEED, test_share=TEST_SHARE, workers=workers)
+
+
+def unseen_shapes(count: int = 160, subjects: int = SUBJECTS) -> FloatArray:
+    """Shapes `(count, V, 3)` of children of that cohort whom the models never saw."""
+    plan = plan_of(subjects, SCANS, SEED, {"test_share": TEST_SHARE})
+    factors = draw_factors(plan)
+    unseen = np.flatnonzero(factors.split == "test")
+    rows = unseen[np.linspace(0, len(unseen) - 1, min(count, len(unseen))).astype(int)]
+    chosen = (factors.identity, factors.age, factors.sex, factors.expression_weights, factors.deformity)
+    return shapes_for(*(column[rows] for column in chosen))
 
 
 def preset_codes(
@@ -55,7 +67,13 @@ def preset_codes(
 
 
 def build(
-    out: Path, *, subjects: int = SUBJECTS, workers: int = 1, settings: Settings | None = None, say: Callable = print
+    out: Path,
+    *,
+    subjects: int = SUBJECTS,
+    workers: int = 1,
+    settings: Settings | None = None,
+    misfit: bool = True,
+    say: Callable = print,
 ) -> None:
     """Write `embedded.npz`, `embedded.json` (records of the runs) and `sample_expressions/` into `out`."""
     started = time.time()
@@ -87,6 +105,8 @@ def build(
     described = pca.with_extras(card={**pca.card, **card})
     assert isinstance(described, PCAMorphableModel)
     write_compact(out / FILE, described, models)
+    if misfit:
+        add_to_embedded(out / FILE, unseen_shapes(subjects=subjects), say)
     with atomic_write(out / "embedded.json") as temporary:
         Path(temporary).write_text(json.dumps(records, indent=1), encoding="utf-8")
     (out / "sample_expressions").mkdir(exist_ok=True)
@@ -126,7 +146,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Settings.steps)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path(inface.data.__file__).parent)
+    parser.add_argument("--only-misfit", action="store_true", help="add the misfit to the models that are there")
     chosen = parser.parse_args()
+    if chosen.only_misfit:
+        add_to_embedded(chosen.out / FILE, unseen_shapes(subjects=chosen.subjects))
+        return
     build(chosen.out, subjects=chosen.subjects, workers=chosen.workers, settings=Settings(steps=chosen.steps))
 
 

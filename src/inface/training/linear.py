@@ -31,6 +31,18 @@ def fit_linear(
     Raises:
         CorrespondenceError: no subjects, or no subject with repeated scans.
         ValueError: blocks wider than the span of the data, unusable ages.
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Mesh, Population, Template, fit_linear
+        >>> random = np.random.default_rng(0)
+        >>> child, scan = random.standard_normal((12, 1, 20, 3)), random.standard_normal((12, 3, 20, 3))
+        >>> shapes = (50 * random.standard_normal((20, 3)) + 3 * child + scan).reshape(36, 20, 3)
+        >>> names = np.repeat([f"child {i}" for i in range(12)], 3)
+        >>> population = Population(Template(Mesh(shapes[0], [[0, 1, 2]])), shapes, subject=names)
+        >>> model = fit_linear(population, {"identity": 4, "expression": 3, "age": 1}, span=10)
+        >>> model.blocks["expression"]
+        slice(4, 7, None)
     """
     population = training_part(population)
     coefficients, fit = project(population, span)

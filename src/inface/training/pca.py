@@ -46,6 +46,18 @@ def fit_pca(
 
     Raises:
         ValueError: fewer than two shapes, all shapes equal, too many components, a vertex no shape knows.
+
+    Examples:
+        >>> import numpy as np
+        >>> from inface import Mesh, Population, Template, fit_pca
+        >>> random = np.random.default_rng(0)
+        >>> child, scan = random.standard_normal((12, 1, 20, 3)), random.standard_normal((12, 3, 20, 3))
+        >>> shapes = (50 * random.standard_normal((20, 3)) + 3 * child + scan).reshape(36, 20, 3)
+        >>> names = np.repeat([f"child {i}" for i in range(12)], 3)
+        >>> population = Population(Template(Mesh(shapes[0], [[0, 1, 2]])), shapes, subject=names)
+        >>> model = fit_pca(population, 5)
+        >>> model.encode(shapes[0], check=False).shape
+        (5,)
     """
     population = training_part(population)
     where = Where(workers, executor, scratch)

@@ -13,7 +13,7 @@ from inface.viewer.camera import Framing
 from inface.viewer.scene import Scene
 from inface.viewer.screen import ViserScreen
 from inface.viewer.session import Session
-from inface.viewer.tabs import meshes, save, shape, view
+from inface.viewer.tabs import measures, meshes, save, shape, view
 from inface.viewer.tabs.folder import FolderList
 from inface.viewer.tabs.points import Points
 
@@ -57,6 +57,9 @@ class Controls:
             self.brush = meshes.build(self._bindings, self.busy)
         with tabs.add_tab("Points"):
             self.touch = Points(self._bindings, self.brush.stroke)
+        if session.editor.model is not None:
+            with tabs.add_tab("Measures"):
+                measures.build(self._bindings)
         with tabs.add_tab("View"):
             view.build(self._bindings, self._framing)
             with gui.add_folder("Keys", expand_by_default=False):

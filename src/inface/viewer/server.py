@@ -150,7 +150,7 @@ def limit_uploads(client: Any, tell: Callable[..., None]) -> None:
 @contextlib.contextmanager
 def _answering(answers: Answers) -> Iterator[None]:
     """While a server starts here, its requests are answered by us first: the browser library has no hook for that."""
-    import websockets.asyncio.server as sockets
+    sockets: Any = require("websockets.asyncio.server", "the viewer")
 
     original = sockets.serve
 

@@ -12,6 +12,7 @@ from inface.codecs.model_formats.data import ModelData, SkipData, SpanData
 from inface.errors import FormatError
 
 VERSION = 1
+MISFIT = ("counts", "vertex_std", "shares", "cluster", "widening")
 
 
 def write_compact_data(path: str | Path, pca: ModelData, models: Mapping[str, SpanData]) -> None:
@@ -38,6 +39,7 @@ def write_compact_data(path: str | Path, pca: ModelData, models: Mapping[str, Sp
         "landmarks": {name: int(index) for name, index in pca.landmarks.items()},
         "pca": {"noise_std": pca.noise_std, "card": dict(pca.card)},
     }
+    arrays |= _misfit_parts("pca", pca.misfit)
     for name, model in models.items():
         notes[name], own = _span_parts(name, model)
         arrays |= own
@@ -63,7 +65,20 @@ def _span_parts(name: str, model: SpanData) -> tuple[dict[str, Any], dict[str, A
         direction, codes, months = model.age
         arrays[f"{name}/age"] = np.stack([codes, months])
         arrays[f"{name}/age_direction"] = direction
-    return note, arrays
+    return note, arrays | _misfit_parts(name, model.misfit)
+
+
+def _misfit_parts(name: str, misfit: Mapping[str, Any] | None) -> dict[str, Any]:
+    if misfit is None:
+        return {}
+    narrow = {"vertex_std": np.float16}
+    return {f"{name}/misfit/{key}": np.asarray(misfit[key], narrow.get(key, np.float64)) for key in MISFIT}
+
+
+def _misfit(file: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    if f"{name}/misfit/counts" not in file:
+        return None
+    return {key: np.asarray(file[f"{name}/misfit/{key}"], np.float64) for key in MISFIT}
 
 
 def read_compact_data(path: str | Path, name: str) -> tuple[ModelData, SpanData | None]:
@@ -83,6 +98,16 @@ def read_compact_data(path: str | Path, name: str) -> tuple[ModelData, SpanData 
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"'{path}': not a compact model file, or damaged ({error})") from error
+
+
+def add_misfits(path: str | Path, misfits: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write a compact file anew, with what unseen shapes have beside its models: name of a model -> its misfit."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {key: file[key] for key in file}
+    for name, misfit in misfits.items():
+        arrays |= _misfit_parts(name, misfit)
+    with atomic_write(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, **arrays)
 
 
 def compact_names(path: str | Path) -> list[str]:
@@ -108,6 +133,7 @@ def _pca(file: Mapping[str, Any], notes: dict[str, Any]) -> ModelData:
         mirror=file.get("mirror"),
         unit=notes["unit"],
         noise_std=notes["pca"]["noise_std"],
+        misfit=_misfit(file, "pca"),
         card=notes["pca"]["card"],
     )
 
@@ -126,6 +152,7 @@ def _span(file: Mapping[str, Any], note: dict[str, Any], name: str) -> SpanData:
         file[f"{name}/latent_mean"],
         file[f"{name}/latent_std"],
         noise_std=note["noise_std"],
+        misfit=_misfit(file, name),
         expressions={key[len(prefix) :]: file[key] for key in file if key.startswith(prefix)},
         age=(file[f"{name}/age_direction"], *file[f"{name}/age"]) if f"{name}/age" in file else None,
         card=note["card"],

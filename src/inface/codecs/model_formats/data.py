@@ -53,6 +53,7 @@ class ModelData:
         encoder_widths: block name -> width of the encoder's code, in the order of the latent.
         colors: `(V, 3)` or None.
         regions, landmarks, mirror, unit, blocks, noise_std, expressions, card: see `inface.MorphableModel`.
+        misfit: `counts`, `vertex_std`, `shares`, `cluster` of what unseen shapes have beside the model, or None.
         age: (direction, codes, months) of the calibration, or None.
     """
 
@@ -73,6 +74,7 @@ class ModelData:
     unit: str = "mm"
     blocks: Mapping[str, slice] = field(default_factory=dict)
     noise_std: float | None = None
+    misfit: Mapping[str, FloatArray] | None = None
     expressions: Mapping[str, FloatArray] = field(default_factory=dict)
     age: tuple[FloatArray, FloatArray, FloatArray] | None = None
     card: Mapping[str, str] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class SpanData:
     latent_mean: FloatArray
     latent_std: FloatArray
     noise_std: float | None = None
+    misfit: Mapping[str, FloatArray] | None = None
     expressions: Mapping[str, FloatArray] = field(default_factory=dict)
     age: tuple[FloatArray, FloatArray, FloatArray] | None = None
     card: Mapping[str, str] = field(default_factory=dict)

@@ -5,12 +5,12 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 
 from inface.codecs.model_formats import blendshapes, statismo
 from inface.codecs.model_formats.data import ModelData
 from inface.codecs.model_formats.h5_tree import open_h5
 from inface.codecs.model_formats.linear import LinearModel, to_model_data
+from inface.codecs.model_formats.mat_file import read_mat
 from inface.codecs.model_formats.plain_npz import is_plain, read_plain
 from inface.errors import FormatError
 
@@ -53,8 +53,9 @@ def read_foreign(path: str | Path, unit: str | None = None, frame: str | None = 
     except FormatError as error:
         words = str(error)
         raise FormatError(words if words.startswith(f"'{path}'") else f"'{path}': {words}") from None
-    except (ValueError, KeyError, TypeError, IndexError, OSError, RuntimeError, EOFError, MemoryError) as error:
-        raise FormatError(f"'{path}': the model is damaged ({str(error).splitlines()[0][:160]})") from error
+    except Exception as error:  # readers of zip, MATLAB and HDF5 raise what they like on damaged bytes
+        words = (str(error).splitlines() or [type(error).__name__])[0][:160]
+        raise FormatError(f"'{path}': the model is damaged ({words})") from error
 
 
 def _read(path: Path) -> LinearModel | ModelData:
@@ -79,7 +80,7 @@ def _read(path: Path) -> LinearModel | ModelData:
     elif h5py.is_hdf5(path):
         arrays = _h5_arrays(path)
     else:
-        arrays = _mat(path)
+        arrays = read_mat(path)
     keys = set(arrays or {})
     if statismo.is_own(keys):
         return statismo.read(arrays or {})
@@ -105,19 +106,4 @@ def _h5_arrays(path: Path) -> dict[str, Any]:
                     out[name.split("/")[-1]] = node[()].T
 
         file.visititems(note)
-    return out
-
-
-def _mat(path: Path) -> dict[str, Any]:
-    """Arrays of a MATLAB file up to version 7; a struct's fields without its name."""
-    try:
-        found = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=True)
-    except (ValueError, NotImplementedError, TypeError, OSError) as error:
-        raise FormatError(f"expected a MATLAB file, but it can't be read as one ({str(error)[:120]})") from None
-    out: dict[str, Any] = {}
-    for name, value in found.items():
-        if isinstance(value, np.ndarray) and value.dtype.names:
-            out |= {n: value[n].item() if value.ndim == 0 else value[n][0] for n in value.dtype.names}
-        elif not name.startswith("__"):
-            out[name] = value
     return out

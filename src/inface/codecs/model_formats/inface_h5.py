@@ -20,6 +20,7 @@ FORMAT, FORMAT_VERSION = "inface", 1
 # name of an encoder in a file -> its block; one plain encoder has no block
 ENCODERS = {"encoder": "", "id_encoder": "identity", "exp_encoder": "expression", "age_encoder": "age"}
 RELU_FACTOR = 0.2
+MISFIT = ("counts", "vertex_std", "shares", "cluster", "widening")
 
 
 def open_model(path: str | Path | ModelFile) -> ModelFile:
@@ -94,6 +95,8 @@ def contents(data: ModelData) -> dict[str, Any]:
         own["mirror"] = data.mirror
     if data.noise_std is not None:
         own["noise_std"] = data.noise_std
+    if data.misfit is not None:
+        own |= {f"misfit_{name}": np.asarray(data.misfit[name]) for name in MISFIT}
     if data.expressions:
         own["expression_names"] = json.dumps(list(data.expressions))
         own["expression_codes"] = np.stack(list(data.expressions.values()))
@@ -137,6 +140,8 @@ def _common(file: ModelFile) -> dict[str, Any]:
     for name in ("mirror", "noise_std"):
         if name in own:
             out[name] = own[name]
+    if "misfit_counts" in own:
+        out["misfit"] = {name: np.asarray(own[f"misfit_{name}"]) for name in MISFIT}
     if "expression_names" in own:
         out["expressions"] = dict(zip(json.loads(own["expression_names"]), own["expression_codes"], strict=True))
     if "age_direction" in own:
