@@ -110,6 +110,8 @@ def curve(rows: list[dict], path: Path) -> None:
             held = [row["holds"] for row in rows if row["setting"] == setting and row["pose"] == pose]
             label = f"{setting}, pose {pose}"
             chart.line(100 * LEVELS, 100 * np.mean(held, 0), color=next(colours), width=2.5, label=label)
+    legend = chart.GetLegend()
+    legend.SetVerticalAlignment(4)  # at the bottom, where no line runs
     plotter = pyvista.Plotter(off_screen=True, window_size=(900, 650))
     plotter.add_chart(chart)
     plotter.screenshot(path)
@@ -122,7 +124,11 @@ def main() -> None:
     parser.add_argument("--model", default="pca")
     parser.add_argument("--out", type=Path, default=HERE)
     parser.add_argument("--picture", type=Path, default=HERE.parent / "docs" / "images" / "completion_calibration.png")
+    parser.add_argument("--redraw", action="store_true", help="only the picture, of the record that is there")
     chosen = parser.parse_args()
+    if chosen.redraw:
+        curve(json.loads((chosen.out / "completion.json").read_text())["rows"], chosen.picture)
+        return
     model = inface.load_default_model(chosen.model)
     rows = run(model, cohort(chosen.children, 1, seed=1001).shapes, "usual setting")
     rows += run(model, cohort(chosen.children, 1, seed=1002, variation=SECOND_SETTING).shapes, "second setting")

@@ -180,3 +180,20 @@ def test_unreadable_codes(faces, mesh):
             faces.set_expression(mesh, wrong)
     with pytest.raises(ValueError, match="age code: expected a number"):
         faces.adjust_age(mesh, [1, 2])
+
+
+def test_every_child_that_a_model_draws_has_an_age_and_the_same_one_in_any_pose():
+    model = inface.load_default_model("disentangled")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExtrapolationWarning)
+        children = model.sample_meshes(20, seed=1)
+        ages = [model.age(child) for child in children]
+        assert min(ages) >= 0 and max(ages) < 120  # extrapolated, which the warning says
+        for child, age in zip(children[:2], ages[:2], strict=True):
+            assert model.age(child, align=True) == pytest.approx(age, abs=1.5)
+
+
+def test_an_edit_of_a_mesh_that_the_model_cannot_explain_says_so_with_the_number(faces, mesh):
+    far = mesh.with_vertices(mesh.vertices[:, [2, 0, 1]] + 300)
+    with pytest.warns(UserWarning, match=r"lies \d+ standard deviations from the model's mean"):
+        faces.neutralize(far, check=False)

@@ -233,7 +233,7 @@ def test_two_drags_of_one_slider_are_two_steps_of_undo(window, chromium):
         handle = slider(browser, "Age, months")
         handle.send_keys("\ue014" * 5)
         until(lambda: window.editor.months(session.scene) > 6.3, "the first drag")
-        time.sleep(1.5)
+        time.sleep(2.5)
         middle = window.editor.months(session.scene)
         handle.send_keys("\ue014" * 5)
         until(lambda: window.editor.months(session.scene) > middle + 0.3, "the second drag")

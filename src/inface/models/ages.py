@@ -9,7 +9,8 @@ from inface._validate import FloatArray, finite, floats
 from inface.units import clock_months, growth_clock
 
 # how far beyond the calibrated codes the map is continued along its last slope, as a part of their range
-REACH = 0.25
+REACH = 0.25  # of months that are asked for
+CODE_REACH = 0.6  # of codes, so that every child that a model draws within three deviations has an age
 
 
 class ExtrapolationWarning(UserWarning):
@@ -97,28 +98,28 @@ class AgeCalibration:
         return np.asarray(block, np.float64) @ self.direction
 
     def to_months(self, code: float) -> float:
-        """Months of an age code; outside the knots see `_map`."""
-        return self._map(float(code), self.codes, self.months, "age code")
+        """Months of an age code, zero or more; outside the knots see `_map`."""
+        return max(0.0, self._map(float(code), self.codes, self.months, "age code", CODE_REACH))
 
     def to_code(self, months: float) -> float:
         """Age code of an age in months; outside the knots see `_map`."""
         if not months >= 0:
             raise ValueError(f"months: expected an age of zero or more, got {months}")
-        return self._map(float(months), self.months, self.codes, "age in months")
+        return self._map(float(months), self.months, self.codes, "age in months", REACH)
 
     def moved(self, block: FloatArray, change: float) -> FloatArray:
         """The age block `(..., w)` with its age code raised by `change`; what is not age in it stays."""
         return block + (change * self.direction).astype(block.dtype)
 
-    def _map(self, x: float, xs: FloatArray, ys: FloatArray, what: str) -> float:
-        """Linear between the knots; beyond them on along the end slope, with an `ExtrapolationWarning`, for a
-        quarter of the range; farther out a `ValueError`, because nothing supports such an answer."""
+    def _map(self, x: float, xs: FloatArray, ys: FloatArray, what: str, reach: float) -> float:
+        """Linear between the knots; beyond them on along the end slope, with an `ExtrapolationWarning`, for
+        `reach` of the range; farther out a `ValueError`, because nothing supports such an answer."""
         low, high = xs[0], xs[-1]
         rounding = 1e-6 * (high - low)
         if low - rounding <= x <= high + rounding:
             return float(np.interp(x, xs, ys))
         span = f"{self.months[0]:.3g} to {self.months[-1]:.3g} months"
-        if not low - REACH * (high - low) <= x <= high + REACH * (high - low):
+        if not low - reach * (high - low) <= x <= high + reach * (high - low):
             raise ValueError(
                 f"{what} {x:.4g} is far outside what the model is calibrated for ({span}, {what} "
                 f"{low:.4g} to {high:.4g}); no age can be given for it"

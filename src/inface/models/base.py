@@ -23,13 +23,19 @@ from inface.compat import ModelNames
 from inface.landmarks import LandmarkSet
 from inface.mesh import Mesh
 from inface.models import codes, completion, correspondence
-from inface.models.ages import AgeCalibration
 from inface.models.completion import Completing
 from inface.models.edits import BlockEdits
 from inface.models.joint import NoiseLevel
 from inface.models.latent import LatentSpace
 from inface.models.network import stored_floats
-from inface.models.parts import ModelExtras, checked_misfit, checked_noise, template_of, vertex_count
+from inface.models.parts import (
+    ModelExtras,
+    checked_calibration,
+    checked_misfit,
+    checked_noise,
+    template_of,
+    vertex_count,
+)
 from inface.models.saving import Saved
 
 
@@ -78,8 +84,8 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         self.noise_std = checked_noise(extras.get("noise_std"))
         self.misfit = checked_misfit(extras.get("misfit"), len(self.mean_vertices))
         self.expressions = self._expressions(extras.get("expressions", {}))
-        self.age_calibration = self._calibration(extras.get("age_calibration"))
-        self.card: Mapping[str, str] = {str(k): str(v) for k, v in extras.get("card", {}).items()}
+        self.age_calibration = checked_calibration(extras.get("age_calibration"), self.latent)
+        self.card = {str(k): str(v) for k, v in extras.get("card", {}).items()}
         if sum(len(k) + len(v) for k, v in self.card.items()) > CARD_LIMIT:
             raise ValueError(f"card: expected at most {CARD_LIMIT} characters")
 
@@ -92,16 +98,6 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
             if code.ndim != 1:
                 raise ValueError(f"expression '{name}': expected one code, got shape {code.shape}")
         return made
-
-    def _calibration(self, calibration: AgeCalibration | None) -> AgeCalibration | None:
-        if calibration is not None:
-            block = self.latent.block("age")
-            if len(calibration.direction) != block.stop - block.start:
-                raise ValueError(
-                    f"age calibration: expected a direction of the age block's width {block.stop - block.start}, "
-                    f"got {len(calibration.direction)}"
-                )
-        return calibration
 
     def __repr__(self) -> str:
         blocks = ", ".join(f"{name} {b.stop - b.start}" for name, b in self.blocks.items())
@@ -209,7 +205,15 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         """Vertices `(..., V, 3)` of latent codes `(..., K)`, in the model's dtype."""
 
     def decode_mesh(self, latent: ArrayLike) -> Mesh:
-        """The mesh of one latent code `(K,)`, with the model's colours and landmarks."""
+        """The mesh of one latent code `(K,)`, with the model's colours and landmarks.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> mesh = model.decode_mesh(model.latent_mean)
+            >>> len(mesh.vertices) == len(model.mean_vertices), "prn" in mesh.landmarks.names
+            (True, True)
+        """
         vertices = self.decode(latent)
         if vertices.ndim != 2:
             raise ValueError(f"latent: expected one code ({len(self.latent)},), got shape {np.shape(latent)}")
@@ -218,7 +222,14 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
         return Mesh(vertices, self.triangles, self.colors, landmarks)
 
     def sample_latents(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> FloatArray:
-        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result."""
+        """`(n, K)` codes from N(latent_mean, (deviation_factor * latent_std)^2); one seed, one result.
+
+        Examples:
+            >>> import inface
+            >>> model = inface.load_default_model("pca")
+            >>> model.sample_latents(3, seed=1).shape == (3, len(model.latent))
+            True
+        """
         if not n >= 0 or int(n) != n:
             raise ValueError(f"n: expected a whole number of samples, got {n}")
         if not np.isfinite(deviation_factor) or deviation_factor < 0:
@@ -304,9 +315,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
             >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
             ('synthetic children', True)
         """
-        mine = self._extras()
-        mine.update(extras)
-        return self._copy(**mine)
+        return self._copy(**{**self._extras(), **extras})
 
     def _extras(self) -> ModelExtras:
         """All extras, with the parts of the template one by one."""

@@ -10,6 +10,7 @@ from inface._validate import FloatArray, IntArray
 from inface.mesh import Mesh
 from inface.models.ages import AgeCalibration
 from inface.models.correspondence import UNITS
+from inface.models.latent import LatentSpace
 from inface.models.misfit import Misfit
 from inface.template import Template
 
@@ -86,7 +87,19 @@ def checked_noise(value: float | None) -> float | None:
 
 
 def checked_misfit(misfit: Misfit | None, count: int) -> Misfit | None:
-    """The misfit, when it is one of `count` vertices; `ValueError` otherwise."""
+    """The misfit, which must be of `count` vertices."""
     if misfit is not None and misfit.vertex_std.shape[1] != count:
         raise ValueError(f"misfit: expected one of {count} vertices, got {misfit.vertex_std.shape[1]}")
     return misfit
+
+
+def checked_calibration(calibration: AgeCalibration | None, latent: LatentSpace) -> AgeCalibration | None:
+    """The calibration, which must be as wide as the age block of `latent`."""
+    if calibration is not None:
+        block = latent.block("age")
+        if len(calibration.direction) != block.stop - block.start:
+            raise ValueError(
+                f"age calibration: expected a direction of the age block's width {block.stop - block.start}, "
+                f"got {len(calibration.direction)}"
+            )
+    return calibration

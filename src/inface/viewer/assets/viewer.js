@@ -79,7 +79,7 @@
   }
   for (const kind of ["pointerup", "mouseup", "touchend"]) addEventListener(kind, () => settle(150), true);
   for (const kind of ["pointerdown", "mousedown", "keydown"]) addEventListener(kind, () => clearTimeout(settling), true);
-  addEventListener("keyup", (event) => { if (event.target.getAttribute && event.target.getAttribute("role") === "slider") settle(500); }, true);
+  addEventListener("keyup", (event) => { if (event.target.getAttribute && event.target.getAttribute("role") === "slider") settle(900); }, true);
 
   addEventListener("beforeunload", (event) => { if (state.unsaved) { event.preventDefault(); event.returnValue = ""; } });
 
