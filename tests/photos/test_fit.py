@@ -104,6 +104,7 @@ def test_exact_points_of_a_model_shape_give_it_back(pca, face):
         assert abs(camera.focal / there.focal - 1) < 0.01
 
 
+@pytest.mark.slow
 def test_unseen_children_are_nearer_than_the_mean_of_their_age(pca, scenes, face):
     """A second setting of the generator, three photographs at 2 pixels; the mean of the age is the plain answer."""
     from inface.photos.age_prior import age_prior_of
@@ -204,6 +205,7 @@ def test_a_known_circumference_is_met_and_its_gradient_is_that_of_differences(pc
     assert abs(found.measures()["circumference"].value - true) < 4
 
 
+@pytest.mark.slow
 def test_a_silhouette_mends_the_skull(pca, scenes):
     from inface.photos.drawings import drawing_of
 

@@ -169,6 +169,7 @@ def test_overlay_lies_on_the_photograph(scenes, pca):
     assert both.sum() > 0.85 * drawing.mask.sum() and (changed & ~drawing.mask).sum() < 0.2 * drawing.mask.sum()
 
 
+@pytest.mark.slow
 def test_colours_come_from_the_photographs(scenes, pca):
     """A red left half and a blue right half of the skin come back on their sides; the ground does not bleed in."""
     from dataclasses import replace

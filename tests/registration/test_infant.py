@@ -24,6 +24,7 @@ def infants() -> PCAMorphableModel:
 
 
 @pytest.mark.parametrize("age, shoulders", [(0.5, False), (30, True)])
+@pytest.mark.slow
 def test_a_head_without_its_back_is_found_in_any_rotation(infants, age, shoulders):
     """Shoulders are a third of the second scan: drawn onto the model they blew it up and hid the right pose."""
     scan = simulate_scan(

@@ -137,6 +137,7 @@ def test_pinholes_are_no_end_of_the_surface(scan, model):
     assert done.verdict == "ok" and errors(done, scan)[scan.seen].mean() < 0.6
 
 
+@pytest.mark.slow
 def test_a_cap_is_told_from_a_bare_head_and_the_user_has_the_last_word(child, model):
     options = PLAIN | {"noise": 0.2}
     capped = simulate_scan(child, 9, views="full", template=model.template, **(options | {"cap": True}))

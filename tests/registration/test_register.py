@@ -135,6 +135,7 @@ def test_what_is_no_scan_fails_in_words_and_raises_only_when_asked(bad, words, m
         register(bad, model, on_failure="raise")
 
 
+@pytest.mark.slow
 def test_balls_and_boxes_fail(model):
     for shape in (trimesh.creation.icosphere(subdivisions=4, radius=80), trimesh.creation.box((120, 170, 140))):
         shape = shape if len(shape.vertices) > 100 else shape.subdivide().subdivide().subdivide().subdivide()

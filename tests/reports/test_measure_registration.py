@@ -55,6 +55,7 @@ def test_a_registration_has_errors_that_are_the_spread_of_its_posterior(model, p
     assert raw == pytest.approx(wanted, rel=0.35)  # twenty samples
 
 
+@pytest.mark.slow
 def test_twice_the_posterior_is_about_twice_the_error(model, plain):
     wide = registration(model)
     wide.covariance = 16 * wide.covariance

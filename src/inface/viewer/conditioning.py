@@ -16,7 +16,7 @@ def posterior_mean(
     *,
     noise: float,
 ) -> FloatArray:
-    """The most likely latent `(K,)` about `base` with the target vertices near their places [albrecht2013posterior].
+    """The most likely latent `(K,)` about `base` with the target vertices near their places [albrecht2013].
 
     Args:
         base: `(K,)` where the model's Gaussian is centred; its spread is the model's own.
