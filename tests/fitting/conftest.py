@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from inface.fitting import basis, deviation, joint
+from inface.fitting import basis, deviation, products
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Shake:
             if self.block is not None:
                 patch.setattr(basis, "BLOCK", self.block)
             if self.vertices is not None:
-                patch.setattr(joint, "VERTICES", self.vertices)
                 patch.setattr(deviation, "VERTICES", self.vertices)
+                patch.setattr(products, "VERTICES", self.vertices)
             yield
 
     def permutation(self, count: int) -> np.ndarray:
