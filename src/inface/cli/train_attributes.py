@@ -43,6 +43,7 @@ def attributes(
     population = _shapes(folder, loaded, unit, workers, align)
     with bar("measure") as progress:
         known = labels_of(population, progress=progress)
+    assert population.name is not None  # a folder names its files
     if labels is not None:
         known |= _labels(labels, [str(name) for name in population.name])
     regressor, learnt = fit_attributes(loaded, population, known)
@@ -72,7 +73,7 @@ def regressor(
     if not out.is_dir():
         raise InfaceError(f"--out '{out}': expected a folder that exists")
     populations = [_shapes(f, m, unit, workers, align) for f, m in zip(folders, models, strict=True)]
-    names = [{str(n): i for i, n in enumerate(p.name)} for p in populations]
+    names = [{str(n): i for i, n in enumerate(p.name if p.name is not None else ())} for p in populations]
     common = [name for name in names[0] if name in names[1]]
     if not common:
         raise InfaceError(f"'{folders[0]}' and '{folders[1]}' have no file name in common; pairs are told by name")

@@ -1,11 +1,14 @@
 """`inface view`: the browser viewer."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inface.errors import InfaceError
+
+if TYPE_CHECKING:
+    from inface.viewer.editor import Partner
 
 
 def register(app: typer.Typer) -> None:
@@ -41,10 +44,8 @@ def view(
     """
     from inface.cli import batch, viewing
     from inface.embedded import EMBEDDED
-    from inface.models import LinearRegressor, load_model
     from inface.viewer import scene_file
     from inface.viewer.app import view as open_view
-    from inface.viewer.editor import Partner
 
     names = list(inputs or [])
     if path_to_hdf5_file is not None:
@@ -60,11 +61,6 @@ def view(
         model_name = scene_file.from_json(Path(saved).read_bytes())[1]
     elif not names:
         model_name = next((n for n in ("disentangled", "pca", *EMBEDDED) if n in EMBEDDED), "")
-    partner = None
-    if (second is None) != (regressor is None):
-        raise InfaceError("--with and --regressor belong together: the second model and the way to its latent")
-    if second is not None and regressor is not None:
-        partner = Partner(load_model(second), LinearRegressor.load(regressor), second.stem)
     open_view(
         batch.load_model(model_name) if model_name else None,
         viewing.load_meshes([n for n in names if n not in models]) if len(names) > len(models) else {},
@@ -72,9 +68,21 @@ def view(
         port=port,
         open_browser=open_browser,
         block=True,
-        partner=partner,
+        partner=_partner(second, regressor),
         scene=saved,
         model_name=model_name,
         state=state,
         folder=folder,
     )
+
+
+def _partner(second: Path | None, regressor: Path | None) -> "Partner | None":
+    """The second model and the way to its latent, which belong together."""
+    from inface.models import LinearRegressor, load_model
+    from inface.viewer.editor import Partner
+
+    if second is None and regressor is None:
+        return None
+    if second is None or regressor is None:
+        raise InfaceError("--with and --regressor belong together: the second model and the way to its latent")
+    return Partner(load_model(second), LinearRegressor.load(regressor), second.stem)

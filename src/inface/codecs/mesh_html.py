@@ -57,7 +57,7 @@ if(gl){
 
 def turning_html(mesh: MeshLike, text: str, height: int = 320) -> str:
     """An `<iframe>` of that height (pixels) in which the known part of a mesh turns; `text` stands below it."""
-    known = np.isfinite(mesh.vertices).all(1)
+    known = np.asarray(np.isfinite(mesh.vertices).all(1))
     triangles = mesh.triangles[known[mesh.triangles].all(1)]
     step = -(-len(triangles) // LARGEST) or 1
     triangles = triangles[::step]

@@ -11,9 +11,8 @@ The scales a, b and t are 1 where the misfit is taken as it is; else they are es
 [mackay1992], so that shapes that lie farther from the model than those it was made of get wider intervals.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -21,9 +20,9 @@ from scipy.spatial.transform import Rotation
 
 from inface._cache import Recent
 from inface._validate import BoolArray, FloatArray
-from inface.fitting.basis import CoordinateBasis
 from inface.fitting.deviation import Deviation
 from inface.fitting.misfit import MisfitArrays
+from inface.fitting.products import KnownProducts, MeshProducts, Model, ReducedProducts, Scales
 from inface.fitting.quadratic import Minimum, Quadratic
 from inface.transforms import Similarity
 
@@ -32,32 +31,6 @@ ROUNDS = 80
 SETTLED = 1e-11  # change of the pose in one round, in sizes of the known part
 SCALES_SETTLED = 2e-2  # change of the scales' logarithms, after which they are kept
 TURNS = np.array([np.cross(axis, np.eye(3)).T for axis in np.eye(3)])  # x -> axis cross x, as matrices
-VERTICES = 1024  # read at a time
-
-
-class Model(Protocol):
-    """What a fitter of one kind of model offers."""
-
-    basis: CoordinateBasis
-    offset: FloatArray
-    latent_mean: FloatArray
-    latent_std: FloatArray
-
-    def minimise(self, quadratic: Quadratic, weight: float, starts: Sequence[FloatArray] = ..., /) -> Minimum: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Scales:
-    """By how much the spread of the latents, the fine misfit and each smooth component `(g,)` are exceeded."""
-
-    latent: float
-    fine: float
-    smooth: FloatArray
-
-    def change(self, other: "Scales") -> float:
-        """Largest difference of the logarithms."""
-        pairs = [(self.latent, other.latent), (self.fine, other.fine), *zip(self.smooth, other.smooth, strict=True)]
-        return max(abs(float(np.log(a / b))) for a, b in pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,12 +83,12 @@ class JointFitter:
             cluster: how many neighbouring vertices count as one; None: as the misfit says.
         """
         misfit = self.misfit if cluster is None else replace(self.misfit, cluster=cluster)
-        kept = self._known.get(np.packbits(known).tobytes(), lambda: _Known(self.model, misfit, known.copy()))
-        seen = _Seen(self.model, kept, vertices, start, moves)
+        kept = self._known.get(np.packbits(known).tobytes(), lambda: KnownProducts(self.model, misfit, known.copy()))
+        seen = MeshProducts(self.model, kept, vertices, start, moves)
         begin = starts(np.where(known[:, None], start.apply(vertices) if moves else vertices, 0.0))
         state, open_scales, settled = _State.of(seen), misfit.scaled, False
         scales = Scales(1.0, 1.0, np.ones(1 + int(misfit.groups.max(initial=-1))))
-        reduced = _Reduced(kept, misfit, scales)
+        reduced = ReducedProducts(kept, misfit, scales)
         for _ in range(ROUNDS):
             problem = _Problem(reduced, seen, state, scale=scale)
             minimum = self.model.minimise(problem.quadratic, reduced.weight, begin)
@@ -129,7 +102,7 @@ class JointFitter:
                 new = problem.scales(minimum)
                 open_scales = new.change(scales) > SCALES_SETTLED
                 change, scales = np.inf, new
-                reduced = _Reduced(kept, misfit, scales)
+                reduced = ReducedProducts(kept, misfit, scales)
             if change < SETTLED or not (moves or misfit.scaled):
                 settled = True
                 break
@@ -144,72 +117,6 @@ class JointFitter:
         )
 
 
-class _Known:
-    """Products of basis and field over the known vertices of one mask."""
-
-    def __init__(self, model: Model, misfit: MisfitArrays, known: BoolArray) -> None:
-        self.known, self.ids = known, np.flatnonzero(known)
-        basis = model.basis
-        size = float(basis.squares().max()) * float(np.max(model.latent_std, initial=0.0)) ** 2
-        self.double = not basis.single or misfit.noise**2 < 1e-6 * size
-        self.count = len(self.ids)
-        self.inner = misfit.field[known]
-        q, k = misfit.field.shape[1], basis.basis.shape[1]
-        self.sums, self.cross = np.zeros((3, k)), np.zeros((3, q, k))
-        for start in range(0, self.count, VERTICES):
-            ids = self.ids[start : start + VERTICES]
-            inner = misfit.field[ids].T.astype(basis.basis.dtype)
-            for d in range(3):
-                rows = basis.rows(3 * ids + d)
-                self.sums[d] += rows.sum(0, dtype=np.float64)
-                self.cross[d] += inner @ rows
-        self.field_sums = self.inner.sum(0)
-        self.field_gram = self.inner.T @ self.inner
-        self.gram = basis.gram(known, double=self.double)
-
-
-class _Reduced:
-    """The smooth misfit integrated out, for one size of each of its components."""
-
-    def __init__(self, kept: _Known, misfit: MisfitArrays, scales: Scales) -> None:
-        self.kept, self.misfit, self.scales = kept, misfit, scales
-        # squared noise of one known coordinate as the fit takes it: neighbours that are alike count as one
-        self.noise = max((scales.fine * misfit.noise) ** 2 * misfit.cluster, np.finfo(float).tiny)
-        self.weight = self.noise / scales.latent**2
-        q = misfit.field.shape[1]
-        self.prior = scales.smooth[misfit.groups] ** 2 if q else np.zeros(0)  # variance of each column's coefficient
-        normal = kept.field_gram + np.diag(self.noise / self.prior)
-        self.inverse = np.linalg.inv(normal) if q else normal
-        self.freedom = 3 * (q - float((np.diagonal(self.inverse) * self.noise / self.prior).sum()))
-        self.solved = np.einsum("pq,dqk->dpk", self.inverse, kept.cross, optimize=True)  # X F^T B
-        k = len(kept.gram)
-        flat, crossed = self.solved.reshape(3 * q, k), kept.cross.reshape(3 * q, k)
-        self.gram = kept.gram - crossed.T @ flat
-
-
-class _Seen:
-    """Products of one mesh with basis and field, from which those in any pose near the start follow."""
-
-    def __init__(self, model: Model, kept: _Known, vertices: FloatArray, start: Similarity, moves: bool) -> None:
-        known, self.moves = kept.known, moves
-        points = np.asarray(vertices[known], np.float64)
-        points = start.apply(points) if moves else points
-        self.centre = points.mean(0)
-        arms, self.offset = points - self.centre, points - model.offset[known]
-        self.size = float(np.sqrt((arms**2).sum(1).mean())) or 1.0
-        rows = np.zeros((10 if moves else 1, len(known), 3))
-        rows[0, known] = self.offset
-        for a in range(3 if moves else 0):
-            rows[1 + 3 * a : 4 + 3 * a, known, a] = arms.T
-        products = model.basis.project(rows.reshape(len(rows), -1), double=kept.double)
-        k = products.shape[1]
-        self.basis_offset = products[0]
-        self.basis_arms = products[1:].reshape(3, 3, k) if moves else np.zeros((3, 3, k))  # [a, b]: coordinate, arm
-        self.field_offset, self.field_arms = kept.inner.T @ self.offset, kept.inner.T @ arms
-        self.sum_offset, self.square = self.offset.sum(0), float((self.offset**2).sum())
-        self.arms_offset, self.arms_arms = arms.T @ self.offset, arms.T @ arms
-
-
 @dataclass(frozen=True, eq=False)
 class _State:
     """The motion since the start: `p = turn @ arm + centre + shift`; `turn` may hold a size."""
@@ -218,7 +125,7 @@ class _State:
     shift: FloatArray
 
     @classmethod
-    def of(cls, seen: _Seen) -> "_State":
+    def of(cls, seen: MeshProducts) -> "_State":
         return cls(np.eye(3), np.zeros(3))
 
     def moved(self, w: FloatArray) -> "_State":
@@ -226,7 +133,7 @@ class _State:
         size = np.exp(w[6]) if len(w) > 6 else 1.0
         return _State(size * Rotation.from_rotvec(w[:3]).as_matrix() @ self.turn, self.shift + w[3:6])
 
-    def pose(self, start: Similarity, seen: _Seen) -> Similarity:
+    def pose(self, start: Similarity, seen: MeshProducts) -> Similarity:
         """The motion from the frame in which the mesh came."""
         size = float(np.cbrt(np.linalg.det(self.turn)))
         turn = Rotation.from_matrix(self.turn / size).as_matrix()
@@ -237,7 +144,7 @@ class _State:
 class _Problem:
     """The quadratic of the hidden in one linearisation, and what was integrated out of it."""
 
-    def __init__(self, reduced: _Reduced, seen: _Seen, state: _State, *, scale: bool) -> None:
+    def __init__(self, reduced: ReducedProducts, seen: MeshProducts, state: _State, *, scale: bool) -> None:
         self.reduced, self.seen, self.state, kept = reduced, seen, state, reduced.kept
         self.kept = kept
         extra, shift = state.turn - np.eye(3), state.shift

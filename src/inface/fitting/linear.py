@@ -55,8 +55,8 @@ class LinearFitter:
     ) -> None:
         self.basis = CoordinateBasis(components.T)
         self.mean = self.offset = mean
-        self.latent_mean = np.asarray(latent_mean, np.float64)
-        self.latent_std = np.asarray(latent_std, np.float64)
+        self.latent_mean: FloatArray = np.asarray(latent_mean, np.float64)
+        self.latent_std: FloatArray = np.asarray(latent_std, np.float64)
         self._factors = Recent(MASKS_KEPT)
 
     def fit(self, vertices: FloatArray, known: BoolArray, noise_std: float = 0.0) -> Fit:

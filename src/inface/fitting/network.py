@@ -60,7 +60,7 @@ class NetworkFitter:
             for w, b in zip(weights[:-1], biases[:-1], strict=True)
         ]
         self.slope = min(float(slope), 1.0)
-        self.latent_mean = np.asarray(latent_mean, np.float64)
+        self.latent_mean: FloatArray = np.asarray(latent_mean, np.float64)
         spread = np.asarray(latent_std, np.float64)
         self.latent_std = np.maximum(spread, 1e-3 * spread.max() if spread.max() > 0 else 1.0)
         self._grams = Recent(MASKS_KEPT)

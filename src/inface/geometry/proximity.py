@@ -113,44 +113,57 @@ class SurfaceIndex:
         best = np.full(n, float(max_distance))
         triangle = np.full(n, -1, np.int64)
         weights = np.zeros((n, 3))
-        for members, tree, radius in self._groups:
-            self._search(points, np.arange(n), 4, 0, members, tree, radius, best, triangle, weights)
+        found = _Found(points, best, triangle, weights)
+        for group in self._groups:
+            self._search(found, group, np.arange(n))
         hit = triangle >= 0
         out = points.copy()
         out[hit] = np.einsum("nk,nkd->nd", weights[hit], self._corners[triangle[hit]])
         return Closest(out, np.where(hit, best, np.inf), triangle, weights)
 
-    def _search(self, points, open_, k, done, members, tree, radius, best, triangle, weights) -> None:
-        """Update best, triangle and weights in place with the triangles of one size group, for the points `open_`.
+    def _search(self, found: "_Found", group: tuple, open_: IntArray, k: int = 4, done: int = 0) -> None:
+        """Better what is found with the triangles of one size group, for the points `open_`.
 
         The `done` nearest centroids were looked at before; now the `k` nearest are.
         """
+        members, tree, radius = group
         while len(open_):
             k = min(k, len(members))
             if len(open_) * k > AT_ONCE and len(open_) > 1:  # in two halves, or the table would not fit in memory
                 for half in np.array_split(open_, 2):
-                    self._search(points, half, k, done, members, tree, radius, best, triangle, weights)
+                    self._search(found, group, half, k, done)
                 return
-            distance, near = tree.query(points[open_], k=k)
+            distance, near = tree.query(found.points[open_], k=k)
             distance, near = distance.reshape(len(open_), k), near.reshape(len(open_), k)
-            rows, cols = np.nonzero(distance[:, done:] < best[open_][:, None] + radius)
+            rows, cols = np.nonzero(distance[:, done:] < found.best[open_][:, None] + radius)
             if len(rows):
                 ids = members[near[rows, cols + done]]
-                query = points[open_[rows]]
+                query = found.points[open_[rows]]
                 bary = closest_on_triangles(query, self._corners[ids])
                 offset = np.einsum("nk,nkd->nd", bary, self._corners[ids]) - query
                 length = np.sqrt(_dot(offset, offset))
                 order = np.lexsort((ids, length, rows))
                 first = order[np.unique(rows[order], return_index=True)[1]]
                 target = open_[rows[first]]
-                better = length[first] < best[target]
+                better = length[first] < found.best[target]
                 target, first = target[better], first[better]
-                best[target], triangle[target], weights[target] = length[first], ids[first], bary[first]
+                found.best[target], found.triangle[target] = length[first], ids[first]
+                found.weights[target] = bary[first]
             if k == len(members):
                 break
-            unfinished = distance[:, -1] < best[open_] + radius
+            unfinished = distance[:, -1] < found.best[open_] + radius
             open_ = open_[unfinished]
             done, k = k, k * 4
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Query points `(n, 3)` and the nearest triangle of each so far; the arrays are written to in place."""
+
+    points: FloatArray
+    best: FloatArray
+    triangle: IntArray
+    weights: FloatArray
 
 
 def nearest(

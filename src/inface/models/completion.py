@@ -254,7 +254,7 @@ def encode_known(
     """
     noise, shapes = model.joint.noise(noise_std), came.vertices
     at_once = noise == 0 or (noise is not None and model.projects)
-    if came.pose is None and at_once and came.known is not None:
+    if came.pose is None and noise is not None and at_once and came.known is not None:
         fit = model.fit_known(shapes, came.known, noise)
         require_convergence(fit.converged, fit.iterations)
         return fit.latent

@@ -276,12 +276,19 @@ class Posterior(PCAMorphableModel):
         """`(V, 3)` mm, the same with the noise that was given: the band in which a measured vertex is expected."""
         return self.vertex_std if self.fine_std.any() else np.hypot(self.vertex_std, self.noise_std)
 
-    def sample_meshes(self, n: int, deviation_factor: float = 1, seed: int | None = None) -> list[Mesh]:
+    def sample_meshes(
+        self,
+        n: int | None = None,
+        deviation_factor: float = 1,
+        seed: int | None = None,
+        *,
+        num_samples: int | None = None,
+    ) -> list[Mesh]:
         """`n` shapes that agree with what is known, the fine part of the misfit drawn too, as smooth noise."""
-        meshes = super().sample_meshes(n, deviation_factor, seed)
+        meshes = super().sample_meshes(n, deviation_factor, seed, num_samples=num_samples)
         if not self.fine_std.any():
             return meshes
-        rng = np.random.default_rng([7, 0 if seed is None else seed]) if seed is not None else np.random.default_rng()
+        rng = np.random.default_rng(None if seed is None else [7, seed])
         smooth = smoothing(len(self.mean_vertices), self.triangles)
         size = deviation_factor * self.fine_std[:, None] / correspondence.UNITS[self.template.unit]
         return [

@@ -47,7 +47,7 @@ def _sampled(photo: Photo, mesh: Mesh, camera: Camera) -> tuple[FloatArray, Floa
     near = ndimage.minimum_filter(depth, 3)
     pixels = small.project(mesh.vertices)
     cell = np.round(np.nan_to_num(pixels, nan=-9)).astype(int)
-    within = ((cell >= 0) & (cell < small.size)).all(1)
+    within = np.asarray(((cell >= 0) & (cell < small.size)).all(1))
     u, v = np.where(within[:, None], cell, 0).T
     towards = camera.eye - mesh.vertices
     cosine = np.einsum("ij,ij->i", mesh.vertex_normals, towards) / np.linalg.norm(towards, axis=1)

@@ -123,7 +123,7 @@ def _check(found: Sequence[dict[str, Any]], names: list[str], unit: str) -> None
 
 def _common_mean(start: FloatArray, raw: Path, rows: Sequence[int], executor: Executor) -> FloatArray:
     """The mean of generalised Procrustes; a round is a batch that returns sums, and nothing is rewritten."""
-    mean = np.asarray(start, np.float64)
+    mean: FloatArray = np.asarray(start, np.float64)
     for _ in range(ROUNDS):
         outcomes = run_batch(
             _SumPart(mean, str(raw)), [_Number(k) for k in range(len(rows))], executor=executor, chunk=1
@@ -134,7 +134,9 @@ def _common_mean(start: FloatArray, raw: Path, rows: Sequence[int], executor: Ex
                 raise InfaceError(f"{outcome.key}: {outcome.reason}")
             sums[outcome.key] = outcome.value
         ordered = [sums[key] for key in sorted(sums)]  # by number, so that rounding does not depend on who came first
-        mean, moved = next_mean(Sums(sum(s.total for s in ordered), sum(s.known for s in ordered)), mean)
+        total = np.sum([s.total for s in ordered], axis=0)
+        known = np.sum([s.known for s in ordered], axis=0)
+        mean, moved = next_mean(Sums(total, known), mean)
         if moved < TOLERANCE:
             break
     return mean

@@ -96,7 +96,7 @@ def _landmarks(done: Registration, ours: Mapping[str, int], mean: FloatArray, us
 
 def _regions(ours: Mapping[str, IntArray], nearest: IntArray, near: BoolArray) -> dict[str, IntArray]:
     """Name -> vertices of the mean over the vertices of each of our regions; those that none is over are left out."""
-    found = {}
+    found: dict[str, IntArray] = {}
     for name, ids in ours.items():
         mine = np.flatnonzero(near & np.isin(nearest, ids))
         if len(mine):

@@ -71,7 +71,7 @@ def register(
             nothing: its verdict is "failed".
 
     Examples:
-        >>> from inface.mesh import Mesh
+        >>> from inface import Mesh, register
         >>> print(register(Mesh([[0, 0, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 2]])))
         failed: the scan has 3 vertices that belong to a triangle; at least 100 are needed
     """

@@ -74,7 +74,7 @@ def measure(
     """
     child = Child(_days(age_days, age_months), sex, gestation_weeks)
     if isinstance(shape, Mesh):
-        return _of_mesh(shape, child, model, landmarks, unit, cap, tape_offset, label, date)
+        return _of_mesh(prepare(shape, model, landmarks, unit), child, cap, tape_offset, label, date)
     for name in ("verdict", "reasons", "latent"):
         if not hasattr(shape, name):
             raise ValueError(f"shape: expected a Mesh, a Registration or a PhotoFit, got {type(shape).__name__}")
@@ -109,8 +109,7 @@ def measure(
     )  # fmt: skip
 
 
-def _of_mesh(shape: Mesh, child, model, landmarks, unit, cap, tape_offset, label, date) -> Measurements:
-    prepared = prepare(shape, model, landmarks, unit)
+def _of_mesh(prepared, child: Child, cap, tape_offset: float, label: str, date: str) -> Measurements:
     measures = measures_of(prepared.head, child, Sight(prepared.seen), tape_offset)
     notes = list(prepared.notes)
     if cap:

@@ -146,7 +146,8 @@ def _sampled(worn: DressedHead, kept: IntArray, plan: ScanPlan, draw: Draws) -> 
     random = draw("sampling")
     moved = worn.points + _slide(worn.points, kept, random)
     chosen, triangles = parts.resample(moved, kept, plan.vertices, random)
-    points, normals = moved[chosen], vertex_normals(worn.points, worn.triangles)[chosen]
+    points: FloatArray = moved[chosen]
+    normals = vertex_normals(worn.points, worn.triangles)[chosen]
     waves = parts.waves(points, 45.0, random) * 0.33
     points = points + normals * (plan.noise * (random.normal(size=len(points)) + waves))[:, None]
     if plan.blur:

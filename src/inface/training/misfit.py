@@ -51,7 +51,7 @@ def left_out(model: MorphableModel, shapes: FloatArray) -> dict[int, FloatArray]
     size = len(model.latent)
     if model.projects:
         codes = np.asarray(model.encode_checked(shapes), np.float64)
-        out = {}
+        out: dict[int, FloatArray] = {}
         for count in sorted({max(1, round(part * size)) for part in COUNTS}):
             cut = np.where(np.arange(size) < count, codes, np.asarray(model.latent.mean))
             out[count] = shapes - model.decode(cut)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from weakref import WeakKeyDictionary
+from functools import lru_cache
 
 import numpy as np
 
@@ -122,14 +122,10 @@ def _opened(data: Mapping) -> Opened:
     return Opened(str(data["name"]), mesh, latent, to_file, verdict, words, seen, distance, scan)
 
 
-_texts: WeakKeyDictionary[Opened, str] = WeakKeyDictionary()
-
-
+@lru_cache(maxsize=16)
 def _mesh_text(one: Opened) -> str:
-    """A mesh as JSON; what was written once is kept, because a session is written after every step."""
-    if one not in _texts:
-        _texts[one] = _dumps(_mesh_json(one))
-    return _texts[one]
+    """A mesh as JSON; what was written lately is kept, because a session is written after every step."""
+    return _dumps(_mesh_json(one))
 
 
 def _dumps(data: object) -> str:
