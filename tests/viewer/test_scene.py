@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from inface.errors import FormatError, InfaceError
 from inface.mesh import Mesh
@@ -214,6 +215,18 @@ def test_completion_keeps_the_known_and_says_how_sure_it_is(linear):
     assert np.abs(made[~nose] - broken[~nose]).max() < 1e-3
     assert np.linalg.norm(made[nose] - child.vertices[nose], axis=1).mean() < 1
     assert (scene.shape.std[nose] > 0).all() and (scene.shape.std[~nose] == 0).all()
+
+
+def test_completion_does_not_depend_on_how_the_mesh_lay(linear):
+    """Inside what is opened without being moved, 20 degrees and 30 mm, the pose is found with the shape."""
+    child = linear.model.decode_mesh(linear.model.sample_latents(1, seed=4)[0])
+    motion = Similarity(Rotation.from_rotvec([0.06, -0.1, 0.05]).as_matrix(), np.array([4.0, -7.0, 5.0]))
+    made = []
+    for mesh in (child, child.with_vertices(motion.apply(child.vertices))):
+        scene, words = linear.open(linear.start(), "child", mesh)
+        assert "bringing it" not in words
+        made.append(linear.vertices(linear.complete(linear.mark_region(scene, "nose"))))
+    assert np.abs(motion.apply(made[0]) - made[1]).max() < 0.01
 
 
 def test_nan_vertices_come_in_as_unknown(linear):

@@ -302,7 +302,9 @@ class SceneEditor:
         if mask.all():
             raise InfaceError("every vertex is marked as unknown; leave some to complete the shape from")
         base = scene.opened_as(shape.source).mesh.vertices if shape.source else self.vertices(scene)
-        made = model.reconstruct(Mesh(base, model.triangles), mask, back_match_known_vertices="biharmonic", check=False)
+        opened = Mesh(base, model.triangles)
+        moves = bool(shape.source)  # an opened mesh is only about in the model's frame: its pose belongs to the fit
+        made = model.reconstruct(opened, mask, back_match_known_vertices="biharmonic", align=moves, check=False)
         latent = np.asarray(made.latent, float)
         detail = made.mesh.vertices - model.decode(latent)
         std = None
