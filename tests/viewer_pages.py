@@ -50,7 +50,9 @@ def press(browser, text: str, what: str = "button") -> None:
     script = """
       return [...document.querySelectorAll(arguments[1])].filter((b) => b.offsetParent)
         .find((b) => b.textContent.trim() === arguments[0])"""
-    until(lambda: browser.run(script, text, what), f"the {what} '{text}'").click()
+    found = until(lambda: browser.run(script, text, what), f"the {what} '{text}'")
+    browser.run("arguments[0].scrollIntoView({block: 'center'})", found)  # as a person would before pressing it
+    found.click()
 
 
 def tab(browser, text: str) -> None:

@@ -167,7 +167,14 @@ def test_ctrl_c_comes_back_at_once_with_a_sentence_and_the_same_command_goes_on(
     (tmp_path / "run.py").write_text(STOPPED)
     words = [sys.executable, str(tmp_path / "run.py"), str(folder), str(tmp_path / "out"), str(workers)]
     (tmp_path / "out").mkdir()
-    run = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in a test run in the background
+    )
     until = time.monotonic() + 60
     while len(list((tmp_path / "out").glob("*.txt"))) < 3 and time.monotonic() < until:
         time.sleep(0.02)
@@ -217,7 +224,6 @@ def test_no_verb_writes_over_its_input(inface, pca_file, tmp_path):
     for words in (
         ("train", "pca", same, "-o", same / "m1.ply"),
         ("train", "pca", same, "--like", same / "model.h5", "-o", same / "model.h5"),
-        ("share", same / "model.h5", same / "model.h5"),
         ("export", same / "model.h5", same / "model.h5"),
         ("render", same / "m0.ply", "-o", same / "m0.ply"),
         ("animate", same / "model.h5", "-o", same / "model.h5"),
@@ -227,6 +233,13 @@ def test_no_verb_writes_over_its_input(inface, pca_file, tmp_path):
         code, _, err = inface(*words)
         assert code == 1 and "would overwrite its input" in err, words
         assert results(same) == before, words
+
+
+def test_a_shared_page_is_html_and_never_an_input(inface, pca_file, tmp_path):
+    before = Path(pca_file).read_bytes()
+    code, _, err = inface("share", pca_file, pca_file)
+    assert code == 1 and "then the page to write, such as" in err
+    assert Path(pca_file).read_bytes() == before
 
 
 def test_measuring_in_parts_and_on_workers_gives_the_same_report(inface, tmp_path):

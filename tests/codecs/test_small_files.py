@@ -12,6 +12,7 @@ from inface.codecs.latents import read_latent, write_latent
 from inface.codecs.masks import read_mask, write_mask
 from inface.codecs.regression_json import (
     AttributeData,
+    LabelMap,
     read_attributes,
     read_linear_regressor,
     write_attributes,
@@ -224,7 +225,7 @@ def test_bad_regressors(tmp_path, text, words):
 
 def test_attributes_come_back(tmp_path):
     attributes = {
-        "CI": AttributeData(np.array([0.1, 1 / 3]), 80.0, 5.5, "cephalic index", {"low": 75}),
+        "CI": AttributeData(np.array([0.1, 1 / 3]), 80.0, 5.5, "cephalic index", LabelMap("power", 3.0, 80.0, 5.5)),
         "age": AttributeData(np.array([1.0, 2]), 7.0, 0.0),
     }
     write_attributes(tmp_path / "a.json", attributes)
@@ -233,7 +234,7 @@ def test_attributes_come_back(tmp_path):
     for name, a in attributes.items():
         b = back[name]
         np.testing.assert_array_equal(a.weights, b.weights)
-        assert (a.mean, a.std, a.description, a.mapping) == (b.mean, b.std, b.description, b.mapping)
+        assert (a.mean, a.std, a.description, str(a.mapping)) == (b.mean, b.std, b.description, str(b.mapping))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,11 @@ print("went on", flush=True)
 """
 
 
+def heed_ctrl_c() -> None:
+    """A test run in the background hands on that Ctrl-C is ignored; a terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(**variables: str) -> subprocess.Popen:
     """The script as a process without a screen."""
     kept = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER", "INFACE_WAIT")}
@@ -30,6 +36,7 @@ def start(**variables: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env=kept | variables,
+        preexec_fn=heed_ctrl_c,
     )
 
 
