@@ -315,7 +315,7 @@ class MorphableModel(Completing, BlockEdits, Saved, ModelNames):
             >>> named.card["data"], named.hash == model.hash  # a card says what a model is and changes no code
             ('synthetic children', True)
         """
-        return self._copy(**{**self._extras(), **extras})
+        return self._copy(**(self._extras() | extras))
 
     def _extras(self) -> ModelExtras:
         """All extras, with the parts of the template one by one."""
