@@ -28,7 +28,6 @@ from inface.transforms import Similarity
 
 MASKS_KEPT = 4
 ROUNDS = 80
-SETTLED = 1e-11  # change of the pose in one round, in sizes of the known part
 SCALES_SETTLED = 2e-2  # change of the scales' logarithms, after which they are kept
 TURNS = np.array([np.cross(axis, np.eye(3)).T for axis in np.eye(3)])  # x -> axis cross x, as matrices
 
@@ -103,7 +102,7 @@ class JointFitter:
                 open_scales = new.change(scales) > SCALES_SETTLED
                 change, scales = np.inf, new
                 reduced = ReducedProducts(kept, misfit, scales)
-            if change < SETTLED or not (moves or misfit.scaled):
+            if change < self.model.settled or not (moves or misfit.scaled):
                 settled = True
                 break
         return JointFit(

@@ -50,6 +50,8 @@ class LinearFitter:
         latent_mean, latent_std: `(k,)`, the prior of the latents; used when a noise level is given.
     """
 
+    settled = 1e-11  # see `products.Model`
+
     def __init__(
         self, components: FloatArray, mean: FloatArray, latent_mean: FloatArray, latent_std: FloatArray
     ) -> None:

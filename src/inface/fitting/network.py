@@ -44,6 +44,8 @@ class NetworkFitter:
         latent_mean, latent_std: `(K,)`. A zero spread counts as a thousandth of the largest.
     """
 
+    settled = 1e-5  # see `products.Model`; a micrometre: descents creep along kinks, and the pose with them
+
     def __init__(
         self,
         weights: Sequence[FloatArray],

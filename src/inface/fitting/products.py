@@ -22,6 +22,7 @@ class Model(Protocol):
     offset: FloatArray
     latent_mean: FloatArray
     latent_std: FloatArray
+    settled: float  # change of the pose in one round, in sizes of the known part, below which it is found
 
     def minimise(self, quadratic: Quadratic, weight: float, starts: Sequence[FloatArray] = ()) -> Minimum: ...
 
