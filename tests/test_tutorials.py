@@ -17,7 +17,12 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return re.findall(r"^```(sh|python)\n(.*?)^```", page, re.M | re.S)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[p.stem for p in PAGES])
+LONG = {"register", "measure"}  # CI runs them by name
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=pytest.mark.slow if p.stem in LONG else (), id=p.stem) for p in PAGES]
+)
 def test_a_tutorial_runs(page, tmp_path):
     beside = str(Path(sys.executable).parent)
     environment = os.environ | {"PATH": beside + os.pathsep + os.environ["PATH"], "INFACE_NO_WINDOW": "1"}
